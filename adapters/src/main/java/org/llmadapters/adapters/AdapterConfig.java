@@ -1,0 +1,8 @@
+package org.llmadapters.adapters;
+
+/** What the user asked for: one record per adapter kind. */
+public sealed interface AdapterConfig permits LoraConfig {
+
+  /** Which kind of adapter this configures. */
+  AdapterKind kind();
+}

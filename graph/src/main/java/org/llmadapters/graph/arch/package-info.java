@@ -1,0 +1,5 @@
+/** One declarative class per model family. */
+@NullMarked
+package org.llmadapters.graph.arch;
+
+import org.jspecify.annotations.NullMarked;

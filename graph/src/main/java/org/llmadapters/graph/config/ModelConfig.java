@@ -1,0 +1,52 @@
+package org.llmadapters.graph.config;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a checkpoint's {@code config.json} says about its model, in Hugging Face's words.
+ *
+ * @param modelType {@code model_type}: names the family, e.g. {@code llama}
+ * @param sizes widths, depth and vocabulary
+ * @param attention heads and projection biases
+ * @param rope rotary position embedding
+ * @param rmsNormEps {@code rms_norm_eps}, added to the mean square inside the norm
+ * @param tieWordEmbeddings {@code tie_word_embeddings}: the output matrix is the embedding matrix
+ * @param tokenIds ids with a meaning of their own
+ */
+public record ModelConfig(
+    String modelType,
+    Sizes sizes,
+    AttentionConfig attention,
+    RopeConfig rope,
+    double rmsNormEps,
+    boolean tieWordEmbeddings,
+    TokenIds tokenIds) {
+
+  public ModelConfig {
+    if (!(rmsNormEps > 0 && rmsNormEps < 1)) {
+      throw new IllegalArgumentException("rms_norm_eps must be in (0, 1), got " + rmsNormEps);
+    }
+    tokenIds.requireBelow(sizes.vocabSize());
+  }
+
+  /**
+   * Throws one {@link IllegalArgumentException} that lists every value of {@code named} that is not
+   * in [1, max].
+   */
+  static void requirePositive(List<NamedSize> named) {
+    List<String> problems = new ArrayList<>();
+    for (NamedSize size : named) {
+      if (size.value() < 1 || size.value() > size.max()) {
+        problems.add(
+            size.name() + " must be between 1 and " + size.max() + ", got " + size.value());
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(String.join("; ", problems));
+    }
+  }
+
+  /** A size, the key it has in {@code config.json}, and the largest value that is believable. */
+  record NamedSize(String name, int value, int max) {}
+}
