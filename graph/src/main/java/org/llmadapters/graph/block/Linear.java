@@ -1,0 +1,54 @@
+package org.llmadapters.graph.block;
+
+import org.tensorflow.Operand;
+import org.tensorflow.op.linalg.MatMul;
+import org.tensorflow.types.family.TFloating;
+
+/**
+ * {@code y = x W^T + b}, with the weight as the checkpoint stores it, [out, in].
+ *
+ * <p>A site: the nodes {@code <path>/input} and {@code <path>/output} are what adapters attach to.
+ */
+final class Linear {
+  private final Module module;
+  private final String weightName;
+  private final long in;
+  private final long out;
+  private final boolean bias;
+
+  /** The linear layer {@code module} with a weight of its own. */
+  Linear(Module module, long in, long out, boolean bias) {
+    this(module, module.path() + ".weight", in, out, bias);
+  }
+
+  /**
+   * The linear layer {@code module} with the weight called {@code weightName}, as a tied output
+   * layer needs.
+   */
+  Linear(Module module, String weightName, long in, long out, boolean bias) {
+    this.module = module;
+    this.weightName = weightName;
+    this.in = in;
+    this.out = out;
+    this.bias = bias;
+  }
+
+  /**
+   * The layer's output.
+   *
+   * @param x dtype [B, T, in]
+   * @return dtype [B, T, out]
+   */
+  Operand<TFloating> apply(Operand<TFloating> x, TokenShapes shapes) {
+    var tf = module.tf();
+    Operand<TFloating> input = tf.withName("input").identity(x);
+    Operand<TFloating> weight = module.variables().read(weightName, out, in);
+    Operand<TFloating> rows = tf.reshape(input, shapes.rows(in)); // [B * T, in]
+    Operand<TFloating> y =
+        tf.withName("MatMul").linalg.matMul(rows, weight, MatMul.transposeB(true));
+    if (bias) {
+      y = tf.nn.biasAdd(y, module.parameter("bias", out));
+    }
+    return tf.withName("output").identity(tf.reshape(y, shapes.hidden(out))); // [B, T, out]
+  }
+}

@@ -1,0 +1,48 @@
+package org.llmadapters.graph.block;
+
+import org.tensorflow.Operand;
+import org.tensorflow.Output;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.proto.SignatureDef;
+import org.tensorflow.proto.TensorInfo;
+import org.tensorflow.proto.TensorShapeProto;
+
+/**
+ * Collects the inputs and outputs of a {@code SignatureDef}. A {@code TensorInfo} carries the exact
+ * shape of its tensor, -1 for sizes that are free: TensorFlow's loader refuses anything else.
+ */
+final class Signature {
+  private final SignatureDef.Builder signature =
+      SignatureDef.newBuilder().setMethodName("tensorflow/serving/predict");
+
+  Signature input(String alias, Operand<?> operand) {
+    signature.putInputs(alias, info(operand.asOutput()));
+    return this;
+  }
+
+  Signature output(String alias, Operand<?> operand) {
+    signature.putOutputs(alias, info(operand.asOutput()));
+    return this;
+  }
+
+  SignatureDef build() {
+    return signature.build();
+  }
+
+  private static TensorInfo info(Output<?> output) {
+    TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
+    Shape sizes = output.shape();
+    if (sizes.isUnknown()) {
+      shape.setUnknownRank(true);
+    } else {
+      for (long size : sizes.asArray()) {
+        shape.addDim(TensorShapeProto.Dim.newBuilder().setSize(size));
+      }
+    }
+    return TensorInfo.newBuilder()
+        .setName(output.op().name() + ":" + output.index())
+        .setDtype(output.dataType())
+        .setTensorShape(shape)
+        .build();
+  }
+}

@@ -1,0 +1,34 @@
+package org.llmadapters.graph.config;
+
+import org.tensorflow.Operand;
+import org.tensorflow.op.Ops;
+import org.tensorflow.types.TBfloat16;
+import org.tensorflow.types.TFloat16;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.family.TFloating;
+import org.tensorflow.types.family.TNumber;
+
+/**
+ * The bridge between the dtype of a model, known when its graph is built, and TensorFlow Java's
+ * static types: tensors in the model's dtype are {@code Operand<TFloating>} throughout.
+ */
+public final class TensorTypes {
+  private TensorTypes() {}
+
+  /** {@code x} in {@code dtype}. */
+  public static Operand<TFloating> cast(Ops tf, Operand<? extends TNumber> x, WeightDtype dtype) {
+    return tf.dtypes.cast(x, of(dtype));
+  }
+
+  /** TensorFlow Java's class for {@code dtype}. */
+  @SuppressWarnings("unchecked")
+  public static Class<TFloating> of(WeightDtype dtype) {
+    Class<? extends TFloating> type =
+        switch (dtype) {
+          case FLOAT32 -> TFloat32.class;
+          case BFLOAT16 -> TBfloat16.class;
+          case FLOAT16 -> TFloat16.class;
+        };
+    return (Class<TFloating>) type;
+  }
+}
