@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.graph.block.BatchProduct;
+import org.llmadapters.graph.block.TokenShapes;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.tensorflow.Operand;
@@ -72,7 +73,7 @@ final class LoraAdapter implements Adapter {
         parameters.training() && config.loraDropout() > 0
             ? dropout(tf, input, parameters.dropoutSeed(), site)
             : input;
-    Operand<TInt32> batch = tf.shape.size(input, tf.constant(0));
+    Operand<TInt32> batch = TokenShapes.size(tf, input, 0);
     Operand<TFloating> narrow =
         BatchProduct.of(tf, x, repeated(tf, loraA, batch, r, in), true); // [B, T, R]
     Operand<TFloating> scaled =

@@ -100,7 +100,7 @@ public final class DecoderModel {
 
     Ops tf = decode.withSubScope("tokens");
     TokenShapes shapes = new TokenShapes(tf, inputIds);
-    Operand<TInt32> slots = tf.shape.size(attentionMask, tf.constant(1));
+    Operand<TInt32> slots = TokenShapes.size(tf, attentionMask, 1);
     KeyValueCache cache = new KeyValueCache(tf, cachePosition, shapes.tokens(), slots);
     List<SelfAttention.LayerCache> layers = new ArrayList<>();
     for (int layer = 0; layer < config.sizes().numHiddenLayers(); layer++) {

@@ -1,17 +1,19 @@
 package org.llmadapters.graph.block;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.tensorflow.Operand;
+import org.tensorflow.ndarray.index.Indices;
 import org.tensorflow.op.Ops;
-import org.tensorflow.op.core.Stack;
 import org.tensorflow.types.TInt32;
 
 /**
  * The shape vectors that a graph's reshapes need, each made once. B and T are only known when the
  * graph runs; where they are static, as in a training step, all of this folds into constants.
  */
-final class TokenShapes {
+public final class TokenShapes {
   private final Ops tf;
   private final Operand<TInt32> batch;
   private final Operand<TInt32> tokens;
@@ -23,8 +25,13 @@ final class TokenShapes {
    */
   TokenShapes(Ops tf, Operand<TInt32> inputIds) {
     this.tf = tf;
-    this.batch = tf.shape.size(inputIds, tf.constant(0));
-    this.tokens = tf.shape.size(inputIds, tf.constant(1));
+    this.batch = size(tf, inputIds, 0);
+    this.tokens = size(tf, inputIds, 1);
+  }
+
+  /** int32 []: the size of one axis of {@code x}. */
+  public static Operand<TInt32> size(Ops tf, Operand<?> x, int axis) {
+    return tf.stridedSlice(tf.shape(x), Indices.at(axis));
   }
 
   /** int32 []: B. */
@@ -65,12 +72,16 @@ final class TokenShapes {
         "first" + heads + "x" + last, key -> stack(batch, heads, tokens, last));
   }
 
-  private Stack<TInt32> stack(Object... sizes) {
-    return tf.stack(java.util.Arrays.stream(sizes).map(this::scalar).toList());
+  private Operand<TInt32> stack(Object... sizes) {
+    List<Operand<TInt32>> scalars = new ArrayList<>();
+    for (Object size : sizes) {
+      scalars.add(scalar(size));
+    }
+    return tf.stack(scalars);
   }
 
   @SuppressWarnings("unchecked")
   private Operand<TInt32> scalar(Object size) {
-    return size instanceof Long value ? tf.constant(value.intValue()) : (Operand<TInt32>) size;
+    return size instanceof Number value ? tf.constant(value.intValue()) : (Operand<TInt32>) size;
   }
 }
