@@ -3,8 +3,10 @@ package org.llmadapters.graph.savedmodel;
 import com.google.protobuf.ByteString;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.llmadapters.graph.Weight;
 import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
@@ -33,6 +35,8 @@ public final class VariableSaver {
   private static final String FILENAME = SCOPE + "filename";
   private static final String SAVED = SCOPE + "control_dependency";
   private static final String RESTORE_ALL = SCOPE + "restore_all";
+
+  private static final AttrValue NO_DTYPE = AttrValue.getDefaultInstance();
 
   private VariableSaver() {}
 
@@ -90,13 +94,16 @@ public final class VariableSaver {
       }
     }
     if (variables.isEmpty()) {
-      problems.add("there are no variables");
+      problems.add("there are none");
     }
+    Set<String> seen = new HashSet<>();
     for (Weight weight : variables) {
-      NodeDef handle = handles.remove(weight.node());
-      if (handle == null) {
-        problems.add("no VarHandleOp " + weight.node() + ", or two weights for it");
-      } else if (handle.getAttrOrDefault("dtype", AttrValue.getDefaultInstance()).getType()
+      NodeDef handle = handles.get(weight.node());
+      if (!seen.add(weight.node())) {
+        problems.add("two weights for VarHandleOp " + weight.node());
+      } else if (handle == null) {
+        problems.add("no VarHandleOp " + weight.node());
+      } else if (handle.getAttrOrDefault("dtype", NO_DTYPE).getType()
           != weight.dtype().dataType()) {
         problems.add("VarHandleOp " + weight.node() + " is not of " + weight.dtype().hfName());
       }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
@@ -73,14 +74,21 @@ class TensorBundleTest {
   void readsPrefixCompressedKeysInSeveralBlocks() throws IOException {
     Random random = new Random(2);
     List<TestTensor> tensors = new ArrayList<>();
-    for (int i = 0; i < 9000; i++) {
-      String key = "model.layers.%d.mlp.experts.%d.down_proj.weight".formatted(i % 60, i);
+    String shared = "experts.".repeat(50);
+    for (int i = 0; i < 800; i++) {
+      String key = shared + HexFormat.of().formatHex(randomBytes(200, random));
       tensors.add(TestTensor.random(key, DataType.DT_FLOAT, List.of(3L, 1L), random));
     }
     TensorFlowBundles.save(prefix, tensors);
     long keyBytes = tensors.stream().mapToLong(tensor -> tensor.key().length()).sum();
     assertThat(Files.size(index)).isBetween(256L << 10, keyBytes);
     assertHolds(tensors);
+  }
+
+  private static byte[] randomBytes(int count, Random random) {
+    byte[] bytes = new byte[count];
+    random.nextBytes(bytes);
+    return bytes;
   }
 
   @Test
