@@ -1,6 +1,7 @@
 package org.llmadapters.graph.savedmodel;
 
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * The names of a TensorBundle's files.
@@ -19,12 +20,12 @@ record BundleFiles(Path prefix) {
 
   /** {@code variables.data-00001-of-00003} for the second of three. */
   Path shard(int shard, int shards) {
-    return withSuffix(".data-%05d-of-%05d".formatted(shard, shards));
+    return withSuffix(String.format(Locale.ROOT, ".data-%05d-of-%05d", shard, shards));
   }
 
   /** Where a shard is written while the number of shards is not known. */
   Path unfinishedShard(int shard) {
-    return withSuffix(".data-%05d.tmp".formatted(shard));
+    return withSuffix(String.format(Locale.ROOT, ".data-%05d.tmp", shard));
   }
 
   /** Where the index is written before it is moved to its place. */

@@ -97,11 +97,11 @@ final class BundleIndexReader {
       List<String> shown = problems.subList(0, Math.min(problems.size(), MAX_PROBLEMS_SHOWN));
       throw new FormatException(
           files.index(),
-          "%d of %d tensors cannot be read; get the model's variables/ again%n  %s%s",
+          "%d of %d tensors cannot be read; get the model's variables/ again\n  %s%s",
           problems.size(),
           table.size() - 1,
-          String.join("%n  ".formatted(), shown),
-          shown.size() < problems.size() ? "%n  ...".formatted() : "");
+          String.join("\n  ", shown),
+          shown.size() < problems.size() ? "\n  ..." : "");
     }
     return Collections.unmodifiableMap(entries);
   }

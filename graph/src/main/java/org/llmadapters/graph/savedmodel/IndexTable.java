@@ -20,8 +20,8 @@ package org.llmadapters.graph.savedmodel;
  * than the last key of that block and less than the first of the next. The metaindex block is
  * empty.
  *
- * <p>In a TensorBundle the key "" has a {@code BundleHeaderProto} as its value, every other key is
- * the name of a tensor in UTF-8 and has a {@code BundleEntryProto}.
+ * <p>In a TensorBundle the key {@code ""} has a {@code BundleHeaderProto} as its value, every other
+ * key is the name of a tensor in UTF-8 and has a {@code BundleEntryProto}.
  *
  * <p>Source: {@code tensorflow/core/lib/io/table_builder.cc}, {@code format.cc} and {@code
  * tensorflow/core/util/tensor_bundle/tensor_bundle.h} of TensorFlow 2.18.

@@ -30,9 +30,10 @@ import org.tensorflow.proto.VersionDef;
  * be; so this writer streams: it holds no more than a few MiB, whatever the size of a tensor.
  *
  * <pre>
- *   variables.index                  {@link IndexTable}: "" -> BundleHeaderProto {num_shards,
- *                                    endianness, version}, key -> BundleEntryProto {dtype, shape,
- *                                    shard_id, offset, size, crc32c}
+ *   variables.index                  a LevelDB table ({@link IndexTable}) of
+ *                                    "": BundleHeaderProto {num_shards, endianness, version}
+ *                                    key: BundleEntryProto {dtype, shape, shard_id, offset, size,
+ *                                    crc32c}
  *   variables.data-00000-of-00002    the tensors' elements, row-major and little-endian
  *   variables.data-00001-of-00002
  * </pre>
@@ -69,7 +70,10 @@ public final class TensorBundleWriter implements AutoCloseable {
   /** Streams the elements of one tensor. */
   @FunctionalInterface
   public interface Source {
-    /** Writes exactly the tensor's bytes, row-major and little-endian. */
+    /**
+     * Writes exactly the tensor's bytes, row-major and little-endian. Each call of {@code
+     * channel.write} is a write to the file: pass on some hundred KiB at a time.
+     */
     void writeTo(WritableByteChannel channel) throws IOException;
   }
 

@@ -18,13 +18,13 @@ import org.tensorflow.proto.TensorProto;
 /**
  * Adds to a graph the nodes that save and restore its variables, which a SavedModel's loader runs:
  *
- * <pre>
- *   save/filename (Placeholder, string, scalar)
- *     -> save/SaveV2 <- save/read/NODE (ReadVariableOp) of every variable
- *          -> save/control_dependency (Identity of save/filename)
- *     -> save/RestoreV2_I, one for 64 variables
- *          -> save/assign/NODE (AssignVariableOp) -> save/restore_all (NoOp)
- * </pre>
+ * <pre>{@code
+ * save/filename (Placeholder, string, scalar)
+ *   -> save/SaveV2 <- save/read/NODE (ReadVariableOp) of every variable
+ *        -> save/control_dependency (Identity of save/filename)
+ *   -> save/RestoreV2_I, one for 64 variables
+ *        -> save/assign/NODE (AssignVariableOp) -> save/restore_all (NoOp)
+ * }</pre>
  *
  * TensorFlow runs the groups in parallel. Nothing else in the graph refers to a node under {@code
  * save/}, so that they can be dropped and added anew after a rewrite.

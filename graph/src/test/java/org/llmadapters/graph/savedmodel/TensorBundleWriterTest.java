@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -97,6 +98,18 @@ class TensorBundleWriterTest {
       assertThat(entry.shape()).isEqualTo(tensor.shape());
       assertThat(bundle.read(entry)).isEqualTo(tensor.bytes());
     }
+  }
+
+  @Test
+  void fileNamesDoNotDependOnTheLocale() throws IOException {
+    Locale before = Locale.getDefault();
+    try {
+      Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+      write(1, List.of());
+    } finally {
+      Locale.setDefault(before);
+    }
+    assertThat(files()).containsExactly("variables.data-00000-of-00001", "variables.index");
   }
 
   @Test
