@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.graph.savedmodel;
+
+import org.jspecify.annotations.NullMarked;
