@@ -23,11 +23,9 @@ import org.tensorflow.Operand;
 import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
-import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
-import org.tensorflow.proto.TensorShapeProto;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TFloating;
@@ -135,13 +133,11 @@ public final class Splicer {
   }
 
   private static NodeDef seedPlaceholder(String name) {
-    TensorShapeProto shape =
-        TensorShapeProto.newBuilder().addDim(TensorShapeProto.Dim.newBuilder().setSize(2)).build();
     return NodeDef.newBuilder()
         .setName(dropoutSeedNode(name))
         .setOp("Placeholder")
-        .putAttr("dtype", AttrValue.newBuilder().setType(DataType.DT_INT32).build())
-        .putAttr("shape", AttrValue.newBuilder().setShape(shape).build())
+        .putAttr("dtype", VariableNodes.type(DataType.DT_INT32))
+        .putAttr("shape", VariableNodes.shape(List.of(2L)))
         .build();
   }
 

@@ -1,5 +1,7 @@
 package org.llmadapters.graph.rewrite;
 
+import com.google.protobuf.ByteString;
+import java.util.List;
 import org.llmadapters.graph.Weight;
 import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
@@ -18,38 +20,46 @@ public final class VariableNodes {
     return NodeDef.newBuilder()
         .setName(weight.node())
         .setOp("VarHandleOp")
+        .putAttr("container", string(""))
+        .putAttr("shared_name", string(weight.node()))
         .putAttr("dtype", type(weight.dtype().dataType()))
-        .putAttr("shape", AttrValue.newBuilder().setShape(shape(weight)).build())
-        .putAttr(
-            "shared_name",
-            AttrValue.newBuilder()
-                .setS(com.google.protobuf.ByteString.copyFromUtf8(weight.node()))
-                .build())
+        .putAttr("shape", shape(weight.shape()))
         .build();
   }
 
   /** The {@code ReadVariableOp}. */
   public static NodeDef read(Weight weight) {
+    return read(readName(weight), weight);
+  }
+
+  /** A {@code ReadVariableOp} with a name of its own. */
+  public static NodeDef read(String name, Weight weight) {
     return NodeDef.newBuilder()
-        .setName(readName(weight))
+        .setName(name)
         .setOp("ReadVariableOp")
         .addInput(weight.node())
         .putAttr("dtype", type(weight.dtype().dataType()))
         .build();
   }
 
-  /** Name of the node that {@link #read} makes. */
+  /** Name of the node that {@link #read(Weight)} makes. */
   public static String readName(Weight weight) {
     return weight.node() + "/Read";
   }
 
-  static AttrValue type(DataType dataType) {
+  /** An attribute that holds a type. */
+  public static AttrValue type(DataType dataType) {
     return AttrValue.newBuilder().setType(dataType).build();
   }
 
-  static TensorShapeProto shape(Weight weight) {
+  /** An attribute that holds a shape, -1 for unknown sizes. */
+  public static AttrValue shape(List<Long> sizes) {
     TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
-    weight.shape().forEach(size -> shape.addDim(TensorShapeProto.Dim.newBuilder().setSize(size)));
-    return shape.build();
+    sizes.forEach(size -> shape.addDimBuilder().setSize(size));
+    return AttrValue.newBuilder().setShape(shape).build();
+  }
+
+  private static AttrValue string(String value) {
+    return AttrValue.newBuilder().setS(ByteString.copyFromUtf8(value)).build();
   }
 }

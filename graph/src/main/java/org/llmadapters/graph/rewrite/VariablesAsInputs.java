@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.Set;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
-import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 import org.tensorflow.proto.TensorShapeProto;
@@ -62,7 +61,9 @@ public record VariablesAsInputs(GraphDef body, List<Weight> variables) {
     for (NodeDef node : body.getNodeList()) {
       List<Long> shape = shapes.get(node.getName());
       fixed.addNode(
-          shape == null ? node : node.toBuilder().putAttr("shape", shapeAttr(shape)).build());
+          shape == null
+              ? node
+              : node.toBuilder().putAttr("shape", VariableNodes.shape(shape)).build());
     }
     return new VariablesAsInputs(fixed.build(), variables);
   }
@@ -133,13 +134,7 @@ public record VariablesAsInputs(GraphDef body, List<Weight> variables) {
         .setName(name)
         .setOp("Placeholder")
         .putAttr("dtype", VariableNodes.type(weight.dtype().dataType()))
-        .putAttr("shape", shapeAttr(weight.shape()))
+        .putAttr("shape", VariableNodes.shape(weight.shape()))
         .build();
-  }
-
-  private static AttrValue shapeAttr(List<Long> shape) {
-    TensorShapeProto.Builder proto = TensorShapeProto.newBuilder();
-    shape.forEach(size -> proto.addDim(TensorShapeProto.Dim.newBuilder().setSize(size)));
-    return AttrValue.newBuilder().setShape(proto).build();
   }
 }

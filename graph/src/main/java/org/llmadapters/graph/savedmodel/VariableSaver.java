@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.rewrite.VariableNodes;
 import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.GraphDef;
@@ -60,8 +61,8 @@ public final class VariableSaver {
     GraphDef.Builder added = graph.toBuilder();
     added.addNode(
         node(FILENAME, "Placeholder")
-            .putAttr("dtype", Variables.type(DataType.DT_STRING))
-            .putAttr("shape", AttrValue.newBuilder().setShape(Variables.shape(List.of())).build()));
+            .putAttr("dtype", VariableNodes.type(DataType.DT_STRING))
+            .putAttr("shape", VariableNodes.shape(List.of())));
     addSave(added, variables);
 
     NodeDef.Builder restoreAll = node(RESTORE_ALL, "NoOp");
@@ -118,7 +119,7 @@ public final class VariableSaver {
     NodeDef.Builder save = savesOrRestores(graph, SCOPE + "SaveV2", "SaveV2", variables);
     for (Weight weight : variables) {
       String read = SCOPE + "read/" + weight.node();
-      graph.addNode(Variables.read(read, weight));
+      graph.addNode(VariableNodes.read(read, weight));
       save.addInput(read);
     }
     graph.addNode(save);
@@ -126,7 +127,7 @@ public final class VariableSaver {
         node(SAVED, "Identity")
             .addInput(FILENAME)
             .addInput("^" + save.getName())
-            .putAttr("T", Variables.type(DataType.DT_STRING)));
+            .putAttr("T", VariableNodes.type(DataType.DT_STRING)));
   }
 
   private static void addRestore(GraphDef.Builder graph, String name, List<Weight> group) {
@@ -137,7 +138,7 @@ public final class VariableSaver {
           node(assignName(weight), "AssignVariableOp")
               .addInput(weight.node())
               .addInput(i == 0 ? name : name + ":" + i)
-              .putAttr("dtype", Variables.type(weight.dtype().dataType())));
+              .putAttr("dtype", VariableNodes.type(weight.dtype().dataType())));
     }
   }
 
@@ -161,10 +162,10 @@ public final class VariableSaver {
     TensorProto.Builder tensor =
         TensorProto.newBuilder()
             .setDtype(DataType.DT_STRING)
-            .setTensorShape(Variables.shape(List.of((long) values.size())));
+            .setTensorShape(VariableNodes.shape(List.of((long) values.size())).getShape());
     values.forEach(value -> tensor.addStringVal(ByteString.copyFromUtf8(value)));
     return node(name, "Const")
-        .putAttr("dtype", Variables.type(DataType.DT_STRING))
+        .putAttr("dtype", VariableNodes.type(DataType.DT_STRING))
         .putAttr("value", AttrValue.newBuilder().setTensor(tensor).build());
   }
 

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.savedmodel.VariableSaver.Saver;
 import org.tensorflow.Result;
 import org.tensorflow.SavedModelBundle;
@@ -51,29 +52,27 @@ class SavedModelTest {
         .setVersions(VersionDef.newBuilder().setProducer(1882))
         .addNode(
             node("input", "Placeholder")
-                .putAttr("dtype", Variables.type(DataType.DT_FLOAT))
-                .putAttr(
-                    "shape",
-                    AttrValue.newBuilder().setShape(Variables.shape(List.of(-1L, 3L))).build()))
-        .addNode(Variables.varHandle(WEIGHT))
-        .addNode(Variables.read(WEIGHT))
-        .addNode(Variables.varHandle(BIAS))
-        .addNode(Variables.read(BIAS))
+                .putAttr("dtype", VariableNodes.type(DataType.DT_FLOAT))
+                .putAttr("shape", VariableNodes.shape(List.of(-1L, 3L))))
+        .addNode(VariableNodes.handle(WEIGHT))
+        .addNode(VariableNodes.read(WEIGHT))
+        .addNode(VariableNodes.handle(BIAS))
+        .addNode(VariableNodes.read(BIAS))
         .addNode(
             node("product", "MatMul")
                 .addInput("input")
                 .addInput("model/linear/weight/Read")
-                .putAttr("T", Variables.type(DataType.DT_FLOAT)))
+                .putAttr("T", VariableNodes.type(DataType.DT_FLOAT)))
         .addNode(
             node("wideBias", "Cast")
                 .addInput("model/linear/bias/Read")
-                .putAttr("SrcT", Variables.type(DataType.DT_BFLOAT16))
-                .putAttr("DstT", Variables.type(DataType.DT_FLOAT)))
+                .putAttr("SrcT", VariableNodes.type(DataType.DT_BFLOAT16))
+                .putAttr("DstT", VariableNodes.type(DataType.DT_FLOAT)))
         .addNode(
             node("output", "AddV2")
                 .addInput("product")
                 .addInput("wideBias")
-                .putAttr("T", Variables.type(DataType.DT_FLOAT)))
+                .putAttr("T", VariableNodes.type(DataType.DT_FLOAT)))
         .build();
   }
 
@@ -93,7 +92,7 @@ class SavedModelTest {
     return TensorInfo.newBuilder()
         .setName(name)
         .setDtype(DataType.DT_FLOAT)
-        .setTensorShape(Variables.shape(List.of(shape)))
+        .setTensorShape(VariableNodes.shape(List.of(shape)).getShape())
         .build();
   }
 

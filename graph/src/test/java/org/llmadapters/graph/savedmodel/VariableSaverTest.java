@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.savedmodel.VariableSaver.Saver;
 import org.tensorflow.Graph;
 import org.tensorflow.Session;
@@ -41,7 +42,7 @@ class VariableSaverTest {
   private static GraphDef handles(List<Weight> weights) {
     GraphDef.Builder graph =
         GraphDef.newBuilder().setVersions(VersionDef.newBuilder().setProducer(1882));
-    weights.forEach(weight -> graph.addNode(Variables.varHandle(weight)));
+    weights.forEach(weight -> graph.addNode(VariableNodes.handle(weight)));
     return graph.build();
   }
 

@@ -1,0 +1,124 @@
+package org.llmadapters.conversion;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.llmadapters.conversion.hf.HfConfig;
+import org.llmadapters.conversion.tokenizer.Tokenizer;
+import org.llmadapters.conversion.tokenizer.Tokenizers;
+import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.GraphPruner;
+import org.llmadapters.graph.rewrite.VariablesAsInputs;
+import org.llmadapters.graph.savedmodel.SavedModelReader;
+import org.llmadapters.graph.savedmodel.SavedModelWriter;
+import org.llmadapters.graph.savedmodel.TensorBundle;
+import org.tensorflow.proto.MetaGraphDef;
+import org.tensorflow.proto.SignatureDef;
+import org.tensorflow.proto.TensorInfo;
+
+/**
+ * A base SavedModel that {@link Converter} wrote, opened for use. It holds no file open and no
+ * native memory.
+ *
+ * @param directory where it lies
+ * @param config of the model
+ * @param dtype of its weights
+ * @param graph without the nodes that save and restore
+ */
+public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, BaseGraph graph) {
+
+  /**
+   * Opens the SavedModel in {@code directory}.
+   *
+   * @throws FormatException if it is not one that {@link Converter} wrote, or its weights do not
+   *     fit its graph
+   */
+  public static BaseModel open(Path directory) throws IOException {
+    MetaGraphDef metaGraph = SavedModelReader.read(directory);
+    Map<String, SignatureDef> signatures = metaGraph.getSignatureDefMap();
+    if (!signatures.containsKey("serving_default") || !signatures.containsKey("decode")) {
+      throw new FormatException(
+          directory,
+          "has the signatures %s, expected serving_default and decode; make a base model with: llm-adapters convert",
+          signatures.keySet());
+    }
+    List<String> outputs = new ArrayList<>();
+    for (SignatureDef signature : signatures.values()) {
+      signature.getInputsMap().values().stream().map(TensorInfo::getName).forEach(outputs::add);
+      signature.getOutputsMap().values().stream().map(TensorInfo::getName).forEach(outputs::add);
+    }
+    var graphDef = GraphPruner.keep(metaGraph.getGraphDef(), outputs);
+    List<Weight> weights = VariablesAsInputs.of(graphDef).variables();
+    checkBundle(TensorBundle.open(SavedModelWriter.variables(directory)), weights, directory);
+    ModelConfig config = HfConfig.read(directory.resolve(ModelAssets.DIRECTORY)).model();
+    return new BaseModel(
+        directory, config, weights.get(0).dtype(), new BaseGraph(graphDef, weights, signatures));
+  }
+
+  private static void checkBundle(TensorBundle bundle, List<Weight> weights, Path directory) {
+    List<String> problems = new ArrayList<>();
+    for (Weight weight : weights) {
+      TensorBundle.Entry entry = bundle.entries().get(weight.name());
+      if (entry == null) {
+        problems.add(weight.name() + ": missing");
+      } else if (entry.dtype() != weight.dtype().dataType()
+          || !entry.shape().equals(weight.shape())) {
+        problems.add(
+            weight.name()
+                + ": "
+                + entry.dtype()
+                + " "
+                + entry.shape()
+                + ", expected "
+                + weight.dtype().dataType()
+                + " "
+                + weight.shape());
+      }
+    }
+    if (weights.isEmpty() || !problems.isEmpty()) {
+      throw new FormatException(
+          directory, "variables/ does not fit the graph:%n  %s", String.join("\n  ", problems));
+    }
+  }
+
+  /** Prefix of the TensorBundle with the weights. */
+  public Path variables() {
+    return SavedModelWriter.variables(directory);
+  }
+
+  /** The folder with {@code config.json} and the tokenizer. */
+  public Path assets() {
+    return directory.resolve(ModelAssets.DIRECTORY);
+  }
+
+  /** Number of parameters. */
+  public long parameters() {
+    return graph.weights().stream().mapToLong(Weight::elements).sum();
+  }
+
+  /** The model's tokenizer, if its checkpoint came with one; caller closes. */
+  public Optional<Tokenizer> tokenizer() throws IOException {
+    return Tokenizers.load(assets());
+  }
+
+  /**
+   * The model's tokenizer; caller closes.
+   *
+   * @throws FormatException if its checkpoint came without one
+   */
+  public Tokenizer requireTokenizer() throws IOException {
+    return tokenizer()
+        .orElseThrow(
+            () ->
+                new FormatException(
+                    assets(),
+                    "no tokenizer: put tokenizer.json or tokenizer.model beside config.json in the checkpoint and convert again"));
+  }
+}

@@ -1,0 +1,107 @@
+package org.llmadapters.conversion;
+
+import java.io.IOException;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.llmadapters.conversion.files.OutputDirectory;
+import org.llmadapters.conversion.hf.HfCheckpoint;
+import org.llmadapters.conversion.hf.HfConfig;
+import org.llmadapters.conversion.progress.Progress;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.block.DecoderModel;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.savedmodel.SavedModelWriter;
+import org.llmadapters.graph.savedmodel.TensorBundleWriter;
+import org.llmadapters.graph.savedmodel.VariableSaver;
+
+/**
+ * Turns a Hugging Face checkpoint into a base SavedModel:
+ *
+ * <pre>
+ *   saved_model.pb   the graph, with signatures serving_default and decode
+ *   variables/       one entry per weight, under its name in the checkpoint
+ *   assets.extra/    config.json, generation_config.json and the tokenizer's files, as they came
+ * </pre>
+ *
+ * <p>Weights are streamed from file to file, whatever their size.
+ */
+public final class Converter {
+
+  private Converter() {}
+
+  /**
+   * What was converted.
+   *
+   * @param parameters number of weights' elements
+   * @param bytes size of the weights in the new dtype
+   * @param dropped tensors of the checkpoint that the model does not need
+   */
+  public record Report(long parameters, long bytes, List<String> dropped) {
+    public Report {
+      dropped = List.copyOf(dropped);
+    }
+  }
+
+  /**
+   * Converts {@code checkpoint} to {@code output}, which appears only when it is whole.
+   *
+   * @param overwrite whether a non-empty {@code output} is replaced
+   * @throws org.llmadapters.graph.FormatException if the checkpoint is not what its config says;
+   *     all problems at once
+   * @throws IllegalArgumentException if {@code output} is not empty and not to be overwritten
+   */
+  public static Report convert(Path checkpoint, Path output, WeightDtype dtype, boolean overwrite)
+      throws IOException {
+    HfConfig config = HfConfig.read(checkpoint);
+    BaseGraph base = DecoderModel.build(config.model(), dtype);
+    try (HfCheckpoint weights = HfCheckpoint.open(checkpoint)) {
+      List<String> dropped = weights.check(base.weights(), Set.of());
+      try (OutputDirectory directory = OutputDirectory.create(output, overwrite, checkpoint)) {
+        writeGraph(base, directory.path());
+        long bytes = copyWeights(base.weights(), weights, directory.path());
+        ModelAssets.copy(checkpoint, directory.path().resolve(ModelAssets.DIRECTORY));
+        directory.commit();
+        return new Report(
+            base.weights().stream().mapToLong(Weight::elements).sum(), bytes, dropped);
+      }
+    }
+  }
+
+  static void writeGraph(BaseGraph base, Path directory) throws IOException {
+    VariableSaver.Saver saver = VariableSaver.addTo(base.graphDef(), base.weights());
+    SavedModelWriter.write(directory, saver.graph(), base.signatures(), saver.saverDef());
+  }
+
+  private static long copyWeights(List<Weight> weights, HfCheckpoint checkpoint, Path directory)
+      throws IOException {
+    long total = weights.stream().mapToLong(Weight::bytes).sum();
+    try (Progress progress = Progress.start("converting", total, "B");
+        TensorBundleWriter bundle =
+            TensorBundleWriter.create(
+                SavedModelWriter.variables(directory), TensorBundleWriter.DEFAULT_SHARD_BYTES)) {
+      for (Weight weight : weights) {
+        bundle.add(
+            weight.name(),
+            weight.dtype().dataType(),
+            weight.shape(),
+            channel -> copyWeight(checkpoint, weight, new CountingChannel(channel, progress)));
+      }
+      bundle.finish();
+    }
+    return total;
+  }
+
+  private static void copyWeight(
+      HfCheckpoint checkpoint, Weight weight, WritableByteChannel channel) throws IOException {
+    var tensor =
+        checkpoint
+            .find(weight.name())
+            .orElseThrow(
+                () ->
+                    new IllegalStateException(weight.name() + " passed the check but is missing"));
+    checkpoint.file().copyTo(tensor, weight.dtype(), channel);
+  }
+}
