@@ -167,24 +167,37 @@ public final class JsonFields {
   }
 
   /**
-   * What {@code builder} makes of the values read.
+   * What {@code builder} makes of the values read, or {@link Optional#empty} with a problem noted
+   * if it throws an {@link IllegalArgumentException}.
+   */
+  public <T> Optional<T> attempt(Supplier<T> builder) {
+    try {
+      return Optional.of(builder.get());
+    } catch (IllegalArgumentException e) {
+      problem("%s", String.valueOf(e.getMessage()));
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * What {@code builder} makes of the values read, if no problem was noted.
    *
-   * @throws FormatException if any problem was noted before or by {@code builder}, or {@code
-   *     builder} throws an {@link IllegalArgumentException}
+   * @throws FormatException if any problem was noted, or {@code builder} throws an {@link
+   *     IllegalArgumentException}
    */
   public <T> T build(Supplier<T> builder) {
     throwIfAny();
-    T built;
-    try {
-      built = builder.get();
-    } catch (IllegalArgumentException e) {
-      throw new FormatException(file, String.valueOf(e.getMessage()), e);
-    }
+    Optional<T> built = attempt(builder);
     throwIfAny();
-    return built;
+    return built.orElseThrow();
   }
 
-  private void throwIfAny() {
+  /**
+   * Ends the reading of raw values: records can be built of them now.
+   *
+   * @throws FormatException that lists all problems noted
+   */
+  public void throwIfAny() {
     problems.throwIfAny(file, problems.counted("value") + " cannot be used", "");
   }
 

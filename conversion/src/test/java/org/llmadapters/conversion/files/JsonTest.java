@@ -131,6 +131,6 @@ final class JsonTest {
                       throw new IllegalArgumentException("r must be between 1 and 9, got 0");
                     }))
         .isInstanceOf(FormatException.class)
-        .hasMessage(file + ": r must be between 1 and 9, got 0");
+        .hasMessage(file + ": 1 value cannot be used\n  r must be between 1 and 9, got 0");
   }
 }

@@ -1,0 +1,124 @@
+package org.llmadapters.conversion.hf;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.llmadapters.conversion.files.JsonFields;
+import org.llmadapters.graph.config.RopeConfig;
+import org.llmadapters.graph.config.RopeScaling;
+
+/**
+ * Rotary positions in {@code config.json}: {@code rope_theta} and {@code rope_scaling} until
+ * transformers 4, {@code rope_parameters} with both from transformers 5 on.
+ */
+final class RopeFields {
+  private static final double DEFAULT_THETA = 10000;
+  private static final Set<String> KNOWN =
+      Set.of(
+          "rope_theta",
+          "rope_type",
+          "type",
+          "factor",
+          "low_freq_factor",
+          "high_freq_factor",
+          "original_max_position_embeddings",
+          "partial_rotary_factor");
+
+  private RopeFields() {}
+
+  /**
+   * How to build the configuration once all fields are known to be readable. Where both spellings
+   * occur they must agree.
+   *
+   * @param unknown gets the keys that are not known
+   */
+  static Supplier<RopeConfig> read(JsonFields config, List<String> unknown) {
+    List<JsonFields> spellings = new ArrayList<>();
+    config.object("rope_parameters").ifPresent(spellings::add);
+    config.object("rope_scaling").ifPresent(spellings::add);
+    List<Double> thetas = new ArrayList<>();
+    config.optionalDouble("rope_theta").ifPresent(thetas::add);
+    List<Supplier<RopeScaling>> scalings = new ArrayList<>();
+    for (JsonFields spelling : spellings) {
+      spelling.optionalDouble("rope_theta").ifPresent(thetas::add);
+      scalings.add(scaling(spelling));
+      unknown.addAll(spelling.unknown(KNOWN));
+    }
+    return () -> {
+      List<RopeScaling> built = scalings.stream().map(Supplier::get).toList();
+      return new RopeConfig(
+          agreed("rope_theta", thetas).orElse(DEFAULT_THETA),
+          agreed("rope_parameters and rope_scaling", built).orElse(new RopeScaling.None()));
+    };
+  }
+
+  private static <T> Optional<T> agreed(String what, List<T> values) {
+    List<T> distinct = values.stream().distinct().toList();
+    if (distinct.size() > 1) {
+      throw new IllegalArgumentException(
+          what + " must agree wherever they are written, got " + distinct);
+    }
+    return distinct.stream().findFirst();
+  }
+
+  private static Supplier<RopeScaling> scaling(JsonFields fields) {
+    if (fields.doubleOr("partial_rotary_factor", 1) != 1) {
+      fields.problem("partial_rotary_factor must be 1, others are not supported");
+    }
+    String type =
+        fields
+            .optionalString("rope_type")
+            .or(() -> fields.optionalString("type"))
+            .orElse("default");
+    return switch (type) {
+      case "default" -> RopeScaling.None::new;
+      case "linear" -> {
+        double factor = fields.requireDouble("factor");
+        yield () -> new RopeScaling.Linear(factor);
+      }
+      case "llama3" -> {
+        double factor = fields.requireDouble("factor");
+        double low = fields.requireDouble("low_freq_factor");
+        double high = fields.requireDouble("high_freq_factor");
+        int original = fields.requireInt("original_max_position_embeddings");
+        yield () -> new RopeScaling.Llama3(factor, low, high, original);
+      }
+      default -> {
+        fields.problem(
+            "rope_type \"%s\" is not supported; supported: default, linear, llama3", type);
+        yield RopeScaling.None::new;
+      }
+    };
+  }
+
+  /**
+   * Writes {@code rope} in both spellings. A {@code rope_scaling} of type linear has exactly the
+   * two fields that transformers before 4.43 insist on.
+   */
+  static void write(RopeConfig rope, ObjectNode config) {
+    ObjectNode parameters = config.putObject("rope_parameters");
+    parameters.put("rope_theta", rope.theta());
+    config.put("rope_theta", rope.theta());
+    if (rope.scaling() instanceof RopeScaling.Linear linear) {
+      parameters.put("rope_type", "linear").put("factor", linear.factor());
+      config.putObject("rope_scaling").put("type", "linear").put("factor", linear.factor());
+    } else if (rope.scaling() instanceof RopeScaling.Llama3 llama3) {
+      writeLlama3(llama3, parameters);
+      writeLlama3(llama3, config.putObject("rope_scaling"));
+    } else {
+      parameters.put("rope_type", "default");
+      config.putNull("rope_scaling");
+    }
+  }
+
+  private static void writeLlama3(RopeScaling.Llama3 llama3, ObjectNode target) {
+    target.put("rope_type", "llama3");
+    target.put("factor", llama3.factor());
+    target.put("low_freq_factor", llama3.lowFreqFactor());
+    target.put("high_freq_factor", llama3.highFreqFactor());
+    target.put("original_max_position_embeddings", llama3.originalMaxPositionEmbeddings());
+  }
+}

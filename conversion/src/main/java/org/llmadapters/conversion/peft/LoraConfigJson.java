@@ -1,0 +1,166 @@
+package org.llmadapters.conversion.peft;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.files.JsonFields;
+import org.llmadapters.conversion.files.KnownKeys;
+
+/**
+ * {@code adapter_config.json} of LoRA, with the keys and defaults of PEFT's {@code LoraConfig} and
+ * those of LLM-Adapters' older one.
+ */
+final class LoraConfigJson {
+  private static final Set<String> READ =
+      Set.of(
+          "peft_type",
+          "task_type",
+          "base_model_name_or_path",
+          "r",
+          "lora_alpha",
+          "lora_dropout",
+          "target_modules",
+          "bias",
+          "init_lora_weights");
+
+  /** Keys that would change the computation unless they are absent, null, false or empty. */
+  private static final Map<String, String> UNSUPPORTED =
+      Map.ofEntries(
+          Map.entry("use_dora", "DoRA is not supported yet"),
+          Map.entry("use_rslora", "the scale lora_alpha / sqrt(r) is not supported yet"),
+          Map.entry("use_qalora", "QA-LoRA is not supported"),
+          Map.entry("use_bdlora", "block-diagonal LoRA is not supported"),
+          Map.entry("lora_bias", "a bias of lora_B is not supported yet"),
+          Map.entry("modules_to_save", "fully trained modules are not supported yet"),
+          Map.entry("rank_pattern", "different ranks per module are not supported yet"),
+          Map.entry("alpha_pattern", "different scales per module are not supported yet"),
+          Map.entry("layers_to_transform", "a choice of layers is not supported yet"),
+          Map.entry("exclude_modules", "excluded modules are not supported yet"),
+          Map.entry("fan_in_fan_out", "it says that weights are stored transposed, as in GPT-2"),
+          Map.entry("enable_lora", "LoRA on parts of a fused layer is not supported"),
+          Map.entry("layer_replication", "replicated layers are not supported"),
+          Map.entry("target_parameters", "parameters as targets are not supported"),
+          Map.entry("trainable_token_indices", "trained tokens are not supported"),
+          Map.entry("alora_invocation_tokens", "activated LoRA is not supported"),
+          Map.entry("megatron_config", "Megatron's layers are not supported"),
+          Map.entry("arrow_config", "Arrow routing is not supported"),
+          Map.entry("kasa_config", "KaSA is not supported"),
+          Map.entry("velora_config", "VeLoRA is not supported"),
+          Map.entry("monteclora_config", "MonteCLoRA is not supported"));
+
+  /** Keys without effect on what a trained adapter computes, and why. */
+  private static final Map<String, String> IGNORED =
+      Map.ofEntries(
+          Map.entry("inference_mode", "the command says whether to train"),
+          Map.entry("auto_mapping", "how PEFT finds the model's class"),
+          Map.entry("revision", "where the base came from"),
+          Map.entry("peft_version", "what wrote it"),
+          Map.entry("layers_pattern", "only with layers_to_transform"),
+          Map.entry("merge_weights", "when LLM-Adapters merges; the sums are the same"),
+          Map.entry("loftq_config", "only with init_lora_weights loftq"),
+          Map.entry("eva_config", "only with init_lora_weights eva"),
+          Map.entry("corda_config", "only with init_lora_weights corda"),
+          Map.entry("lora_ga_config", "only with init_lora_weights lora_ga"),
+          Map.entry("megatron_core", "only with megatron_config"),
+          Map.entry("qalora_group_size", "only with use_qalora"),
+          Map.entry("ensure_weight_tying", "only with modules_to_save"),
+          Map.entry("runtime_config", "how PEFT runs"));
+
+  /** Initial values of the adapter alone; all others change the base's weights with it. */
+  private static final Set<String> INITIALIZATIONS =
+      Set.of("true", "false", "gaussian", "orthogonal", "eva");
+
+  private static final KnownKeys KEYS = new KnownKeys(READ, UNSUPPORTED, IGNORED);
+
+  private LoraConfigJson() {}
+
+  /** The configuration in {@code fields}, which stand in {@code file}. */
+  static LoraConfig read(Path file, JsonFields fields) {
+    KEYS.refuseUnsupported(fields);
+    requireOneOf(fields, "bias", Set.of("none"), "none", "trained biases are not supported yet");
+    requireOneOf(fields, "task_type", Set.of("CAUSAL_LM"), "CAUSAL_LM", "no other is supported");
+    requireOneOf(
+        fields,
+        "init_lora_weights",
+        INITIALIZATIONS,
+        "true",
+        "it changes the base model, too; let PEFT convert the adapter to plain LoRA when it saves"
+            + " it (path_initial_model_for_weight_conversion)");
+    int r = fields.intOr("r", 8);
+    double loraAlpha = fields.doubleOr("lora_alpha", 8);
+    double loraDropout = fields.doubleOr("lora_dropout", 0);
+    Optional<TargetModules> targets = targetModules(fields);
+    LoraConfig config =
+        fields.build(() -> new LoraConfig(r, loraAlpha, loraDropout, targets.orElseThrow()));
+    KEYS.log(file, fields, KEYS.unknown(fields));
+    return config;
+  }
+
+  private static void requireOneOf(
+      JsonFields fields, String key, Set<String> allowed, String absent, String reason) {
+    String value = fields.node(key).map(JsonNode::asText).orElse(absent);
+    if (!allowed.contains(value)) {
+      fields.problem("%s is \"%s\": %s", key, value, reason);
+    }
+  }
+
+  private static Optional<TargetModules> targetModules(JsonFields fields) {
+    Optional<JsonNode> node = fields.node("target_modules");
+    if (node.isEmpty()) {
+      fields.problem("target_modules is missing");
+      return Optional.empty();
+    }
+    if (node.get().isTextual()) {
+      String regex = node.get().textValue();
+      if (regex.equals("all-linear")) {
+        fields.problem(
+            "target_modules is \"all-linear\", which depends on the model: list the modules, e.g."
+                + " [\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\","
+                + " \"down_proj\"]");
+        return Optional.empty();
+      }
+      return fields.attempt(() -> new TargetModules.Regex(regex));
+    }
+    List<String> names = new ArrayList<>();
+    node.get().forEach(element -> names.add(element.isTextual() ? element.textValue() : ""));
+    return fields.attempt(() -> new TargetModules.Names(names));
+  }
+
+  /** The keys that PEFT 0.5 writes; later versions fill in the rest with their defaults. */
+  static ObjectNode write(LoraConfig config, String baseModelNameOrPath) {
+    ObjectNode json = Json.object();
+    json.putNull("auto_mapping");
+    json.put("base_model_name_or_path", baseModelNameOrPath);
+    json.put("bias", "none");
+    json.put("fan_in_fan_out", false);
+    json.put("inference_mode", true);
+    json.put("init_lora_weights", true);
+    json.putNull("layers_pattern");
+    json.putNull("layers_to_transform");
+    if (config.loraAlpha() == Math.rint(config.loraAlpha())) {
+      json.put("lora_alpha", (long) config.loraAlpha()); // PEFT declares an int
+    } else {
+      json.put("lora_alpha", config.loraAlpha());
+    }
+    json.put("lora_dropout", config.loraDropout());
+    json.putNull("modules_to_save");
+    json.put("peft_type", config.kind().peftType());
+    json.put("r", config.r());
+    json.putNull("revision");
+    if (config.targetModules() instanceof TargetModules.Regex regex) {
+      json.put("target_modules", regex.regex());
+    } else if (config.targetModules() instanceof TargetModules.Names names) {
+      names.names().forEach(json.putArray("target_modules")::add);
+    }
+    json.put("task_type", "CAUSAL_LM");
+    return json;
+  }
+}

@@ -1,0 +1,239 @@
+package org.llmadapters.conversion.peft;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.AdapterKind;
+import org.llmadapters.adapters.AdapterParameter;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.files.JsonFields;
+import org.llmadapters.conversion.files.Problems;
+import org.llmadapters.conversion.safetensors.SafetensorsFile;
+import org.llmadapters.conversion.safetensors.SafetensorsWriter;
+import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.config.WeightDtype;
+
+/**
+ * An adapter directory of PEFT:
+ *
+ * <pre>
+ *   adapter_config.json        peft_type, the kind's options, target_modules, ...
+ *   adapter_model.safetensors  one tensor per parameter, called base_model.model. + its name, e.g.
+ *                              base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
+ * </pre>
+ *
+ * <p>Source: github.com/huggingface/peft v0.5.0, {@code src/peft/utils/save_and_load.py}.
+ */
+public final class PeftAdapter implements AutoCloseable {
+  /** The configuration's file name. */
+  public static final String CONFIG_FILE = "adapter_config.json";
+
+  /** The tensors' file name. */
+  public static final String TENSORS_FILE = "adapter_model.safetensors";
+
+  private static final String PREFIX = "base_model.model.";
+
+  private final AdapterConfig config;
+  private final Optional<String> baseModelNameOrPath;
+  private final SafetensorsFile file;
+  private final Map<String, TensorInfo> tensors;
+
+  private PeftAdapter(
+      AdapterConfig config,
+      Optional<String> baseModelNameOrPath,
+      SafetensorsFile file,
+      Map<String, TensorInfo> tensors) {
+    this.config = config;
+    this.baseModelNameOrPath = baseModelNameOrPath;
+    this.file = file;
+    this.tensors = tensors;
+  }
+
+  /**
+   * Reads the configuration and opens the tensors; the caller closes.
+   *
+   * @throws FormatException that lists all that cannot be used
+   * @throws IOException if reading fails
+   */
+  public static PeftAdapter read(Path directory) throws IOException {
+    Path configFile = directory.resolve(CONFIG_FILE);
+    if (!Files.exists(configFile)) {
+      throw new FormatException(directory, "has no %s; expected an adapter directory", CONFIG_FILE);
+    }
+    JsonFields fields = JsonFields.of(configFile, Json.readObject(configFile));
+    AdapterConfig config = readConfig(configFile, fields);
+    Path tensorsFile = directory.resolve(TENSORS_FILE);
+    if (!Files.exists(tensorsFile)) {
+      throw new FormatException(
+          directory,
+          "%s",
+          Files.exists(directory.resolve("adapter_model.bin"))
+              ? "has adapter_model.bin but no "
+                  + TENSORS_FILE
+                  + ": PyTorch's own format is not supported yet; re-save it with PEFT 0.7 or later:"
+                  + " model.save_pretrained(\"NEW\", safe_serialization=True)"
+              : "has no " + TENSORS_FILE + "; expected an adapter directory");
+    }
+    SafetensorsFile file = SafetensorsFile.open(tensorsFile);
+    try {
+      return new PeftAdapter(
+          config, fields.optionalString("base_model_name_or_path"), file, strip(file));
+    } catch (FormatException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private static AdapterConfig readConfig(Path file, JsonFields fields) {
+    String peftType = fields.requireString("peft_type");
+    fields.throwIfAny();
+    AdapterKind kind =
+        Arrays.stream(AdapterKind.values())
+            .filter(known -> known.peftType().equals(peftType))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new FormatException(
+                        file,
+                        "peft_type \"%s\" is not supported; supported: %s",
+                        peftType,
+                        Arrays.stream(AdapterKind.values())
+                            .map(AdapterKind::peftType)
+                            .collect(Collectors.joining(", "))));
+    return switch (kind) {
+      case LORA -> LoraConfigJson.read(file, fields);
+    };
+  }
+
+  private static Map<String, TensorInfo> strip(SafetensorsFile file) {
+    Problems problems = new Problems();
+    Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+    for (TensorInfo tensor : file.tensors().values()) {
+      if (!tensor.name().startsWith(PREFIX)) {
+        problems.add("%s: expected a name that begins with %s", tensor.name(), PREFIX);
+      } else if (!SafetensorsFile.isFloat(tensor)) {
+        problems.add("%s: dtype %s, expected F32, BF16, F16 or F64", tensor.name(), tensor.dtype());
+      } else {
+        tensors.put(tensor.name().substring(PREFIX.length()), tensor);
+      }
+    }
+    problems.throwIfAny(
+        file.path(), problems.counted("tensor") + " cannot be part of a PEFT adapter", "");
+    return Collections.unmodifiableMap(tensors);
+  }
+
+  /** What {@code adapter_config.json} says. */
+  public AdapterConfig config() {
+    return config;
+  }
+
+  /** {@code base_model_name_or_path}: the model it was trained on, if it says. */
+  public Optional<String> baseModelNameOrPath() {
+    return baseModelNameOrPath;
+  }
+
+  /** The tensors by {@link AdapterParameter#name}. */
+  public Map<String, TensorInfo> tensors() {
+    return tensors;
+  }
+
+  /**
+   * The values of the parameter called {@code name}, row-major.
+   *
+   * @param name as {@link AdapterParameter#name}
+   * @throws IllegalArgumentException if there is no such tensor
+   * @throws IOException if reading fails
+   */
+  public float[] tensor(String name) throws IOException {
+    return file.readFloats(PREFIX + name);
+  }
+
+  /**
+   * Checks that the tensors are exactly those of {@code expected}, with their shapes.
+   *
+   * @param model to name in the message, e.g. {@code llama (hidden_size=4096)}
+   * @throws FormatException that lists all that do not fit
+   */
+  public void check(List<AdapterParameter> expected, String model) {
+    Problems problems = new Problems();
+    Map<String, AdapterParameter> byName = new LinkedHashMap<>();
+    for (AdapterParameter parameter : expected) {
+      byName.put(parameter.name(), parameter);
+      TensorInfo tensor = tensors.get(parameter.name());
+      if (tensor == null) {
+        problems.add("%s: missing, expected shape %s", parameter.name(), parameter.shape());
+      } else if (!tensor.shape().equals(parameter.shape())) {
+        problems.add(
+            "%s: shape %s, expected %s", parameter.name(), tensor.shape(), parameter.shape());
+      }
+    }
+    for (String name : tensors.keySet()) {
+      if (!byName.containsKey(name)) {
+        String nearest =
+            problems.wantsDetail()
+                ? NearestName.of(name, byName.keySet()).map(n -> "; nearest: " + n).orElse("")
+                : "";
+        problems.add("%s: no such parameter%s", name, nearest);
+      }
+    }
+    problems.throwIfAny(
+        file.path(),
+        problems.counted("tensor") + " do not fit " + model,
+        "List the modules of a model with: llm-adapters inspect --model DIR");
+  }
+
+  /**
+   * Writes an adapter directory that PEFT 0.5 and later load. Each file appears when it is
+   * complete, the configuration last.
+   *
+   * @param directory made if it does not exist; other files in it are left alone
+   * @param baseModelNameOrPath the model it was trained on
+   * @param values the values of a parameter, row-major; asked for one at a time
+   * @throws IllegalArgumentException if values do not have the size of their parameter
+   * @throws IOException if writing fails
+   */
+  public static void write(
+      Path directory,
+      LoraConfig config,
+      String baseModelNameOrPath,
+      List<AdapterParameter> parameters,
+      Function<AdapterParameter, float[]> values)
+      throws IOException {
+    Files.createDirectories(directory);
+    List<AdapterParameter> sorted =
+        parameters.stream().sorted(Comparator.comparing(AdapterParameter::name)).toList();
+    List<SafetensorsWriter.Entry> entries =
+        sorted.stream()
+            .map(
+                parameter ->
+                    new SafetensorsWriter.Entry(
+                        PREFIX + parameter.name(), WeightDtype.FLOAT32, parameter.shape()))
+            .toList();
+    try (SafetensorsWriter writer =
+        SafetensorsWriter.create(
+            directory.resolve(TENSORS_FILE), entries, SafetensorsWriter.METADATA)) {
+      for (AdapterParameter parameter : sorted) {
+        writer.write(PREFIX + parameter.name(), values.apply(parameter));
+      }
+      writer.commit();
+    }
+    Json.write(directory.resolve(CONFIG_FILE), LoraConfigJson.write(config, baseModelNameOrPath));
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+}

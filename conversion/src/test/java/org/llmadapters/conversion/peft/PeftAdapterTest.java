@@ -1,0 +1,278 @@
+package org.llmadapters.conversion.peft;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.adapters.AdapterParameter;
+import org.llmadapters.adapters.AdapterParameter.Initializer;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.graph.FormatException;
+
+/** Against an adapter that PEFT 0.5 wrote: r 4 on q_proj and v_proj of two layers of width 32. */
+final class PeftAdapterTest {
+  private static final String A0 = "model.layers.0.self_attn.q_proj.lora_A.weight";
+
+  @TempDir Path directory;
+
+  private static Path golden(String name) throws URISyntaxException {
+    return Path.of(
+        Objects.requireNonNull(PeftAdapterTest.class.getResource("/peft/" + name)).toURI());
+  }
+
+  private static AdapterParameter parameter(String name, long... shape) {
+    List<Long> sizes = new ArrayList<>();
+    for (long size : shape) {
+      sizes.add(size);
+    }
+    return new AdapterParameter(name, sizes, new Initializer.Zeros());
+  }
+
+  private static List<AdapterParameter> parameters() {
+    List<AdapterParameter> parameters = new ArrayList<>();
+    for (int layer = 0; layer < 2; layer++) {
+      for (String module : List.of("q_proj", "v_proj")) {
+        String path = "model.layers." + layer + ".self_attn." + module;
+        parameters.add(parameter(path + ".lora_A.weight", 4, 32));
+        parameters.add(parameter(path + ".lora_B.weight", 32, 4));
+      }
+    }
+    return parameters;
+  }
+
+  private Path configured(String fields) throws IOException, URISyntaxException {
+    ObjectNode json = Json.readObject(golden("lora").resolve("adapter_config.json"));
+    Path edit = Files.writeString(directory.resolve("edit.json"), "{" + fields + "}");
+    json.setAll(Json.readObject(edit));
+    Json.write(directory.resolve("adapter_config.json"), json);
+    Files.deleteIfExists(directory.resolve("adapter_model.safetensors"));
+    Files.copy(
+        golden("lora").resolve("adapter_model.safetensors"),
+        directory.resolve("adapter_model.safetensors"));
+    return directory;
+  }
+
+  @Test
+  void readsAnAdapterOfPeft() throws IOException, URISyntaxException {
+    try (PeftAdapter adapter = PeftAdapter.read(golden("lora"))) {
+      assertThat(adapter.config())
+          .isEqualTo(new LoraConfig(4, 8, 0, TargetModules.of("q_proj", "v_proj")));
+      assertThat(adapter.baseModelNameOrPath()).contains("tiny-llama");
+      adapter.check(parameters(), "llama (hidden_size=32)");
+      assertThat(adapter.tensors()).hasSize(8);
+      assertThat(adapter.tensor(A0)).hasSize(4 * 32).doesNotContain(Float.NaN);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"lora-peft-new", "lla-lora"})
+  void readsTheConfigurationsOfOtherVersions(String name) throws IOException, URISyntaxException {
+    Files.copy(
+        golden(name).resolve("adapter_config.json"), directory.resolve("adapter_config.json"));
+    Files.copy(
+        golden("lora").resolve("adapter_model.safetensors"),
+        directory.resolve("adapter_model.safetensors"));
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.config())
+          .isEqualTo(new LoraConfig(4, 8, 0, TargetModules.of("q_proj", "v_proj")));
+    }
+  }
+
+  @Test
+  void readsARegularExpressionAndUnknownKeys() throws IOException, URISyntaxException {
+    Path edited =
+        configured(
+            "\"target_modules\":\".*self_attn.*\",\"lora_alpha\":3.5,\"lora_dropout\":0.1,"
+                + "\"init_lora_weights\":\"gaussian\",\"a_later_key\":1");
+    try (PeftAdapter adapter = PeftAdapter.read(edited)) {
+      assertThat(adapter.config())
+          .isEqualTo(new LoraConfig(4, 3.5, 0.1, new TargetModules.Regex(".*self_attn.*")));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "\"use_dora\":true | use_dora is true: DoRA is not supported yet",
+        "\"use_rslora\":true | use_rslora is true: the scale lora_alpha / sqrt(r) is not supported"
+            + " yet",
+        "\"bias\":\"all\" | bias is \"all\": trained biases are not supported yet",
+        "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
+            + " modules are not supported yet",
+        "\"rank_pattern\":{\"q_proj\":2} | rank_pattern is {\"q_proj\":2}: different ranks per"
+            + " module are not supported yet",
+        "\"layers_to_transform\":1 | layers_to_transform is 1: a choice of layers is not supported"
+            + " yet",
+        "\"exclude_modules\":\"x\" | exclude_modules is \"x\": excluded modules are not supported"
+            + " yet",
+        "\"fan_in_fan_out\":true | fan_in_fan_out is true: it says that weights are stored"
+            + " transposed, as in GPT-2",
+        "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
+            + " layer is not supported",
+        "\"init_lora_weights\":\"pissa\" | init_lora_weights is \"pissa\": it changes the base"
+            + " model, too; let PEFT convert the adapter to plain LoRA when it saves it"
+            + " (path_initial_model_for_weight_conversion)",
+        "\"task_type\":\"SEQ_CLS\" | task_type is \"SEQ_CLS\": no other is supported",
+        "\"target_modules\":\"all-linear\" | target_modules is \"all-linear\", which depends on the"
+            + " model: list the modules, e.g. [\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\","
+            + " \"gate_proj\", \"up_proj\", \"down_proj\"]",
+        "\"target_modules\":null | target_modules is missing",
+        "\"target_modules\":[3] | target_modules must be a list of module names, got []",
+        "\"r\":0 | r must be between 1 and 65536, got 0",
+        "\"r\":\"4\" | r must be an integer below 2^31, got \"4\"",
+        "\"lora_dropout\":1 | lora_dropout must be in [0, 1), got 1.0",
+      })
+  void refusesWhatItCannotCompute(String field, String problem)
+      throws IOException, URISyntaxException {
+    Path edited = configured(field);
+    assertThatThrownBy(() -> PeftAdapter.read(edited))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            edited.resolve("adapter_config.json") + ": 1 value cannot be used\n  " + problem);
+  }
+
+  @Test
+  void namesTheSupportedKinds() throws IOException, URISyntaxException {
+    Path edited = configured("\"peft_type\":\"IA3\"");
+    assertThatThrownBy(() -> PeftAdapter.read(edited))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            edited.resolve("adapter_config.json")
+                + ": peft_type \"IA3\" is not supported; supported: LORA");
+  }
+
+  @Test
+  void listsAllTensorsThatDoNotFit() throws IOException {
+    List<AdapterParameter> written =
+        List.of(parameter(A0, 2, 3), parameter(A0.replace("q_proj", "qproj"), 2, 3));
+    write(written, new HashMap<>());
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThatThrownBy(
+              () ->
+                  adapter.check(
+                      List.of(parameter(A0, 2, 4), parameter("model.x.lora_A.weight", 2, 4)),
+                      "llama (hidden_size=4)"))
+          .isInstanceOf(FormatException.class)
+          .hasMessage(
+              directory.resolve("adapter_model.safetensors")
+                  + ": 3 tensors do not fit llama (hidden_size=4)\n"
+                  + "  model.layers.0.self_attn.q_proj.lora_A.weight: shape [2, 3], expected [2,"
+                  + " 4]\n"
+                  + "  model.x.lora_A.weight: missing, expected shape [2, 4]\n"
+                  + "  model.layers.0.self_attn.qproj.lora_A.weight: no such parameter; nearest:"
+                  + " model.layers.0.self_attn.q_proj.lora_A.weight\n"
+                  + "List the modules of a model with: llm-adapters inspect --model DIR");
+    }
+  }
+
+  private void write(List<AdapterParameter> parameters, Map<String, float[]> values)
+      throws IOException {
+    PeftAdapter.write(
+        directory,
+        new LoraConfig(4, 8, 0, TargetModules.of("q_proj", "v_proj")),
+        "tiny-llama",
+        parameters,
+        parameter -> values.getOrDefault(parameter.name(), new float[(int) parameter.elements()]));
+  }
+
+  @Test
+  void writesTheFilesThatPeftWrites() throws IOException, URISyntaxException {
+    Map<String, float[]> values = new HashMap<>();
+    try (PeftAdapter adapter = PeftAdapter.read(golden("lora"))) {
+      for (AdapterParameter parameter : parameters()) {
+        values.put(parameter.name(), adapter.tensor(parameter.name()));
+      }
+    }
+    write(parameters(), values);
+    assertThat(directory.resolve("adapter_model.safetensors"))
+        .hasSameBinaryContentAs(golden("lora").resolve("adapter_model.safetensors"));
+    assertThat(Json.read(directory.resolve("adapter_config.json")))
+        .isEqualTo(Json.read(golden("lora").resolve("adapter_config.json")));
+    assertThat(directory.toFile().list())
+        .containsExactlyInAnyOrder("adapter_model.safetensors", "adapter_config.json");
+  }
+
+  @Test
+  void aFailedWriteLeavesTheOldAdapter() throws IOException {
+    write(parameters(), new HashMap<>());
+    byte[] old = Files.readAllBytes(directory.resolve("adapter_model.safetensors"));
+    assertThatThrownBy(() -> write(parameters(), Map.of(A0, new float[3])))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("got 12 bytes, expected 512");
+    assertThat(directory.resolve("adapter_model.safetensors")).hasBinaryContent(old);
+    assertThat(directory.toFile().list()).hasSize(2);
+  }
+
+  @Test
+  void saysWhatIsMissing() throws IOException, URISyntaxException {
+    assertThatThrownBy(() -> PeftAdapter.read(directory))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(directory + ": has no adapter_config.json; expected an adapter directory");
+    configured("");
+    Files.move(
+        directory.resolve("adapter_model.safetensors"), directory.resolve("adapter_model.bin"));
+    assertThatThrownBy(() -> PeftAdapter.read(directory))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            directory
+                + ": has adapter_model.bin but no adapter_model.safetensors: PyTorch's own format"
+                + " is not supported yet; re-save it with PEFT 0.7 or later:"
+                + " model.save_pretrained(\"NEW\", safe_serialization=True)");
+  }
+
+  @Test
+  void refusesTensorsThatAreNotPefts() throws IOException, URISyntaxException {
+    configured("");
+    Path file = directory.resolve("adapter_model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[8 + "{\"__metadata__\":{\"format\":\"pt\"},\"".length()] = 'B';
+    Files.write(file, bytes);
+    assertThatThrownBy(() -> PeftAdapter.read(directory))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            file
+                + ": 1 tensor cannot be part of a PEFT adapter\n"
+                + "  Base_model.model."
+                + A0
+                + ": expected a name that begins with base_model.model.");
+  }
+
+  @Test
+  void aDamagedConfigIsReadOrRefusedAndNothingElse() throws IOException, URISyntaxException {
+    configured("");
+    Path file = directory.resolve("adapter_config.json");
+    byte[] good = Files.readAllBytes(file);
+    Random random = new Random(7);
+    int refused = 0;
+    for (int i = 0; i < 1000; i++) {
+      byte[] damaged = good.clone();
+      damaged[random.nextInt(good.length)] ^= (byte) (1 << random.nextInt(8));
+      Files.write(file, damaged);
+      try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+        assertThat(adapter.config()).isInstanceOf(LoraConfig.class);
+      } catch (FormatException e) {
+        refused++;
+      }
+    }
+    assertThat(refused).isBetween(300, 999);
+  }
+}
