@@ -5,11 +5,13 @@ import com.google.errorprone.annotations.FormatMethod;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * One JSON object of a file of records. Reading a key that is missing or of the wrong type adds a
- * problem and gives an empty value, so that all problems of a file are found in one go; {@link
- * JsonRecords} throws away a record that has problems.
+ * problem and gives an empty value, so that all problems of a file are found in one go. At the end,
+ * {@link #ifSound} makes the value.
  */
 public final class JsonRecord {
 
@@ -102,6 +104,11 @@ public final class JsonRecord {
   @FormatMethod
   public void problem(String format, Object... args) {
     problems.add(String.format(format, args));
+  }
+
+  /** What {@code make} gives; empty, without calling it, if the record has problems. */
+  public <T> Optional<T> ifSound(Supplier<T> make) {
+    return problems.isEmpty() ? Optional.of(make.get()) : Optional.empty();
   }
 
   List<String> problems() {

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import org.llmadapters.graph.FormatException;
 
@@ -54,17 +55,17 @@ public final class JsonRecords {
    * What {@code parse} makes of each record, in the file's order.
    *
    * @param expected what the file should hold, for messages: {@code records {"instruction": ...}}
-   * @param parse reads one record; problems it reports there are collected
+   * @param parse makes a value of a record, or reports problems to it and gives none
    * @throws FormatException if the file holds no record or there are problems: the first 20 with
    *     their record (from 1) or line, and how many there are
    * @throws IOException if the file cannot be read
    */
-  public static <T> List<T> read(Path file, String expected, Function<JsonRecord, T> parse)
-      throws IOException {
+  public static <T> List<T> read(
+      Path file, String expected, Function<JsonRecord, Optional<T>> parse) throws IOException {
     return new JsonRecords(file, expected).read(parse);
   }
 
-  private <T> List<T> read(Function<JsonRecord, T> parse) throws IOException {
+  private <T> List<T> read(Function<JsonRecord, Optional<T>> parse) throws IOException {
     List<T> parsed = new ArrayList<>();
     try (BufferedReader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
       if (startsList(reader)) {
@@ -103,7 +104,8 @@ public final class JsonRecords {
     return character == ' ' || character == '\t' || character == '\n' || character == '\r';
   }
 
-  private <T> void readList(BufferedReader reader, Function<JsonRecord, T> parse, List<T> parsed)
+  private <T> void readList(
+      BufferedReader reader, Function<JsonRecord, Optional<T>> parse, List<T> parsed)
       throws IOException {
     try (JsonParser parser = JSON.createParser(reader)) {
       parser.nextToken();
@@ -126,7 +128,8 @@ public final class JsonRecords {
     }
   }
 
-  private <T> void readLines(BufferedReader reader, Function<JsonRecord, T> parse, List<T> parsed)
+  private <T> void readLines(
+      BufferedReader reader, Function<JsonRecord, Optional<T>> parse, List<T> parsed)
       throws IOException {
     StringBuilder line = new StringBuilder();
     for (int number = 1; readLine(reader, number, line); number++) {
@@ -175,16 +178,17 @@ public final class JsonRecords {
   }
 
   private <T> void accept(
-      String where, JsonNode node, Function<JsonRecord, T> parse, List<T> parsed) {
+      String where, JsonNode node, Function<JsonRecord, Optional<T>> parse, List<T> parsed) {
     JsonRecord record = new JsonRecord(node, records);
     records++;
     if (!node.isObject()) {
       addProblem(where + ": must be a JSON object");
       return;
     }
-    T value = parse.apply(record);
-    if (record.problems().isEmpty()) {
-      parsed.add(value);
+    Optional<T> value = parse.apply(record);
+    value.ifPresent(parsed::add);
+    if (value.isEmpty() && record.problems().isEmpty()) {
+      throw new IllegalStateException("no value and no problem for " + where + " of " + file);
     }
     record.problems().forEach(problem -> addProblem(where + ": " + problem));
   }

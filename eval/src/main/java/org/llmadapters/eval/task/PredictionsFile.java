@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.llmadapters.graph.FormatException;
 
@@ -40,7 +41,8 @@ public final class PredictionsFile {
         record -> prediction(record, task, indices));
   }
 
-  private static Prediction prediction(JsonRecord record, Task task, Set<Integer> indices) {
+  private static Optional<Prediction> prediction(
+      JsonRecord record, Task task, Set<Integer> indices) {
     int index = record.count("index", record.index());
     String prompt = record.text("prompt", "");
     String response = record.text(record.has("output_pred") ? "output_pred" : "response");
@@ -49,8 +51,6 @@ public final class PredictionsFile {
     if (!indices.add(index)) {
       record.problem("index %d came before, expected one prediction per item", index);
     }
-    return record.problems().isEmpty()
-        ? task.grade(index, prompt, response, label, tokens)
-        : new Prediction(index, prompt, response, null, label, false, tokens);
+    return record.ifSound(() -> task.grade(index, prompt, response, label, tokens));
   }
 }

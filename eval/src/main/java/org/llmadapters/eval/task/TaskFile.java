@@ -3,6 +3,7 @@ package org.llmadapters.eval.task;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.llmadapters.graph.FormatException;
 
 /**
@@ -31,16 +32,18 @@ public final class TaskFile {
         file, "records {\"instruction\": ..., \"answer\": ...}", record -> item(record, task));
   }
 
-  private static TaskItem item(JsonRecord record, Task task) {
+  private static Optional<TaskItem> item(JsonRecord record, Task task) {
     String instruction = record.text("instruction");
     String input = record.text("input", "");
-    return new TaskItem(instruction, input, label(record, "answer", task));
+    String answer = label(record, "answer", task);
+    return record.ifSound(() -> new TaskItem(instruction, input, answer));
   }
 
   /** The label under {@code key}; one that {@code task} does not accept is a problem. */
   static String label(JsonRecord record, String key, Task task) {
+    int problemsBefore = record.problems().size();
     String label = record.textOrNumber(key);
-    if (record.has(key) && record.problems().isEmpty() && !task.rule().acceptsLabel(label)) {
+    if (record.problems().size() == problemsBefore && !task.rule().acceptsLabel(label)) {
       record.problem("\"%s\" must be %s, got \"%s\"", key, task.rule().expectedLabel(), label);
     }
     return label;

@@ -84,16 +84,19 @@ final class TaskFileTest {
   @Test
   void namesTheBadRecordsOfAList() throws IOException {
     Path file =
-        write("[{\"instruction\": \"2?\", \"answer\": \"2\"},\n {\"answer\": true},\n null]");
+        write(
+            "[{\"instruction\": \"2?\", \"answer\": \"2\"},\n {\"answer\": true},\n null,"
+                + " {\"instruction\": \"2?\", \"answer\": \"\"}]");
 
     assertThatThrownBy(() -> TaskFile.read(file, MATH))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             file
-                + ": 3 problems\n"
+                + ": 4 problems\n"
                 + "  record 2: \"instruction\" is missing\n"
                 + "  record 2: \"answer\" must be text, got true\n"
                 + "  record 3: must be a JSON object\n"
+                + "  record 4: \"answer\" must be a number such as 576 or 576.0, got \"\"\n"
                 + "Expected records {\"instruction\": ..., \"answer\": ...}");
   }
 
