@@ -46,7 +46,8 @@ public final class MetricsWriter implements Closeable {
 
   /**
    * Goes on in {@code file} after {@code step}: lines of later steps are removed, as is a last line
-   * that was cut off. Without a file, a new one is started.
+   * that was cut off. Without a file, a new one is started. For the lines to be whole, all of a
+   * step are written before the state that a run goes on from is saved.
    *
    * @throws FormatException if another line is not one of this format
    */
