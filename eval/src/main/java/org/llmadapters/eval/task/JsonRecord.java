@@ -1,0 +1,126 @@
+package org.llmadapters.eval.task;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.google.errorprone.annotations.FormatMethod;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/**
+ * One JSON object of a file of records. Reading a key that is missing or of the wrong type adds a
+ * problem and gives an empty value, so that all problems of a file are found in one go. At the end,
+ * {@link #ifSound} makes the value.
+ */
+public final class JsonRecord {
+
+  private final JsonNode object;
+  private final int index;
+  private final List<String> problems = new ArrayList<>();
+
+  JsonRecord(JsonNode object, int index) {
+    this.object = object;
+    this.index = index;
+  }
+
+  /** Position among the file's records, from 0. */
+  public int index() {
+    return index;
+  }
+
+  /** Whether the record has {@code key}, and not as null. */
+  public boolean has(String key) {
+    return object.hasNonNull(key);
+  }
+
+  /** The text under {@code key}, which must be there. */
+  public String text(String key) {
+    if (!has(key)) {
+      problem("\"%s\" is missing", key);
+      return "";
+    }
+    return text(key, "");
+  }
+
+  /** The text under {@code key}, {@code otherwise} if it is missing or null. */
+  public String text(String key, String otherwise) {
+    JsonNode value = object.path(key);
+    if (!has(key)) {
+      return otherwise;
+    }
+    if (!value.isTextual()) {
+      problem("\"%s\" must be text, got %s", key, shortened(value));
+      return "";
+    }
+    if (!StandardCharsets.UTF_8.newEncoder().canEncode(value.textValue())) {
+      problem("\"%s\" has half of a surrogate pair, which is no character", key);
+      return "";
+    }
+    return value.textValue();
+  }
+
+  /** The text or number under {@code key}, which must be there, as written in the file. */
+  public String textOrNumber(String key) {
+    JsonNode value = object.path(key);
+    return value.isNumber() ? value.asText() : text(key);
+  }
+
+  /** The whole number {@code >= 0} under {@code key}, {@code otherwise} if it is missing. */
+  public int count(String key, int otherwise) {
+    JsonNode value = object.path(key);
+    if (!has(key)) {
+      return otherwise;
+    }
+    if (!isInt(value) || value.intValue() < 0) {
+      problem("\"%s\" must be a whole number >= 0, got %s", key, shortened(value));
+      return otherwise;
+    }
+    return value.intValue();
+  }
+
+  /** The list of whole numbers under {@code key}, empty if it is missing. */
+  public int[] ints(String key) {
+    JsonNode list = object.path(key);
+    if (!has(key)) {
+      return new int[0];
+    }
+    if (!list.isArray()) {
+      problem("\"%s\" must be a list of whole numbers, got %s", key, shortened(list));
+      return new int[0];
+    }
+    int[] values = new int[list.size()];
+    for (int i = 0; i < values.length; i++) {
+      if (!isInt(list.get(i))) {
+        problem("%s[%d] must be a whole number, got %s", key, i, shortened(list.get(i)));
+        return new int[0];
+      }
+      values[i] = list.get(i).intValue();
+    }
+    return values;
+  }
+
+  /** Adds a problem of this record; {@code format} is a {@link String#format} pattern. */
+  @FormatMethod
+  public void problem(String format, Object... args) {
+    problems.add(String.format(format, args));
+  }
+
+  /** What {@code make} gives; empty, without calling it, if the record has problems. */
+  public <T> Optional<T> ifSound(Supplier<T> make) {
+    return problems.isEmpty() ? Optional.of(make.get()) : Optional.empty();
+  }
+
+  List<String> problems() {
+    return problems;
+  }
+
+  private static boolean isInt(JsonNode value) {
+    return value.isIntegralNumber() && value.canConvertToInt();
+  }
+
+  private static String shortened(JsonNode value) {
+    String text = value.toString();
+    return text.length() <= 40 ? text : text.substring(0, 40) + "...";
+  }
+}

@@ -1,0 +1,56 @@
+package org.llmadapters.eval.task;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.llmadapters.graph.FormatException;
+
+/**
+ * What a model answered to the items of a task. Written by {@link PredictionsWriter} as JSONL:
+ *
+ * <pre>
+ *   {"index":0,"prompt":"...","response":"2 + 3 = 5","extracted":"5","label":"5.0","correct":true,"tokens":9}
+ * </pre>
+ *
+ * {@code extracted} is null for a response without an answer. Read from JSONL or a JSON list (see
+ * {@link JsonRecords}) of such records, or of LLM-Adapters' result records, which have the response
+ * under {@code output_pred} and the label under {@code answer}. Only response and label must be
+ * there: answers are found and judged anew, so {@code extracted}, {@code correct} and LLM-Adapters'
+ * {@code pred} and {@code flag} are ignored as all other keys are. Without {@code index} it is the
+ * position in the file.
+ */
+public final class PredictionsFile {
+
+  private PredictionsFile() {}
+
+  /**
+   * The predictions of {@code file}, in order, graded by {@code task}.
+   *
+   * @throws FormatException if there are none, or listing those that are malformed, whose label is
+   *     not one of {@code task} or whose index came before
+   * @throws IOException if the file cannot be read
+   */
+  public static List<Prediction> read(Path file, Task task) throws IOException {
+    Set<Integer> indices = new HashSet<>();
+    return JsonRecords.read(
+        file,
+        "records {\"response\": ..., \"label\": ...} or {\"output_pred\": ..., \"answer\": ...}",
+        record -> prediction(record, task, indices));
+  }
+
+  private static Optional<Prediction> prediction(
+      JsonRecord record, Task task, Set<Integer> indices) {
+    int index = record.count("index", record.index());
+    String prompt = record.text("prompt", "");
+    String response = record.text(record.has("output_pred") ? "output_pred" : "response");
+    String label = TaskFile.label(record, record.has("label") ? "label" : "answer", task);
+    int tokens = record.count("tokens", 0);
+    if (!indices.add(index)) {
+      record.problem("index %d came before, expected one prediction per item", index);
+    }
+    return record.ifSound(() -> task.grade(index, prompt, response, label, tokens));
+  }
+}

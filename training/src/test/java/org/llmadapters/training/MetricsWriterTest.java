@@ -1,0 +1,110 @@
+package org.llmadapters.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.llmadapters.graph.FormatException;
+
+final class MetricsWriterTest {
+
+  @TempDir private Path folder;
+  private Path file;
+
+  @BeforeEach
+  void nameTheFile() {
+    file = folder.resolve("metrics.jsonl");
+  }
+
+  @Test
+  void writesALinePerStepAtOnce() throws IOException {
+    try (MetricsWriter writer = MetricsWriter.create(file)) {
+      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, 1840));
+
+      assertThat(file)
+          .hasContent(
+              "{\"step\":1,\"epoch\":0.25,\"loss\":1.5,\"learning_rate\":3.0E-4,"
+                  + "\"grad_norm\":0.75,\"tokens\":512,\"tokens_per_second\":1840.0}\n");
+      writer.writeEvalLoss(1, 0.25, 1.75);
+    }
+
+    assertThat(Files.readAllLines(file).get(1))
+        .isEqualTo("{\"step\":1,\"epoch\":0.25,\"eval_loss\":1.75}");
+  }
+
+  @Test
+  void writesValuesThatAreNoNumbersAsText() throws IOException {
+    try (MetricsWriter writer = MetricsWriter.create(file)) {
+      writer.write(new StepMetrics(1, 0.25, Double.NaN, 3e-4, Double.POSITIVE_INFINITY, 512, 1840));
+    }
+
+    assertThat(file).content().contains("\"loss\":\"NaN\"", "\"grad_norm\":\"Infinity\"");
+  }
+
+  @Test
+  void aResumedRunHasTheFileOfOneThatNeverStopped() throws IOException {
+    try (MetricsWriter writer = MetricsWriter.create(file)) {
+      writeSteps(writer, 1, 5);
+    }
+    String whole = Files.readString(file);
+    try (MetricsWriter writer = MetricsWriter.create(file)) {
+      writeSteps(writer, 1, 4);
+    }
+    try (MetricsWriter writer = MetricsWriter.resume(file, 2)) {
+      writeSteps(writer, 3, 5);
+    }
+
+    assertThat(file).hasContent(whole);
+    assertThat(folder).isDirectoryNotContaining("glob:**.partial");
+  }
+
+  @Test
+  void removesALastLineThatWasCutOff() throws IOException {
+    Files.writeString(file, "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"lo");
+
+    MetricsWriter.resume(file, 2).close();
+
+    assertThat(file).hasContent("{\"step\":1,\"loss\":2.0}\n");
+  }
+
+  @Test
+  void startsAFileWhenThereIsNoneToGoOnIn() throws IOException {
+    try (MetricsWriter writer = MetricsWriter.resume(file, 2)) {
+      writeSteps(writer, 3, 3);
+    }
+
+    assertThat(Files.readAllLines(file)).hasSize(2);
+  }
+
+  @Test
+  void startsAnewOverAnOldFile() throws IOException {
+    Files.writeString(file, "{\"step\":1}\n");
+
+    MetricsWriter.create(file).close();
+
+    assertThat(file).isEmptyFile();
+  }
+
+  @Test
+  void leavesAFileAloneThatHoldsSomethingElse() throws IOException {
+    String text = "{\"step\":1}\n{\"loss\":2.0}\n{\"step\":3}\n";
+    Files.writeString(file, text);
+
+    assertThatThrownBy(() -> MetricsWriter.resume(file, 2))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(file + ": line 2 is no metrics line; expected {\"step\": ...}");
+    assertThat(file).hasContent(text);
+  }
+
+  private static void writeSteps(MetricsWriter writer, long first, long last) throws IOException {
+    for (long step = first; step <= last; step++) {
+      writer.write(new StepMetrics(step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, 1840));
+      writer.writeEvalLoss(step, step / 4.0, 2.0 / step);
+    }
+  }
+}
