@@ -2,17 +2,15 @@ package org.llmadapters.training;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.CustomGradients;
 import org.llmadapters.graph.compile.GraphFunction;
+import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.rewrite.GraphPruner;
-import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
+import org.llmadapters.training.data.Example;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
@@ -20,7 +18,6 @@ import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.op.nn.SparseSoftmaxCrossEntropyWithLogits;
-import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TBool;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
@@ -39,41 +36,35 @@ import org.tensorflow.types.TInt32;
  * their means would be wrong.
  */
 final class GradientFunction implements AutoCloseable {
-  /** Label of a token that is not to be predicted; Hugging Face's value. */
-  static final int IGNORED = -100;
-
   private final GraphFunction function;
   private final List<Weight> variables;
-  private final boolean takesSeed;
 
-  private GradientFunction(GraphFunction function, List<Weight> variables, boolean takesSeed) {
+  private GradientFunction(GraphFunction function, List<Weight> variables) {
     this.function = function;
     this.variables = variables;
-    this.takesSeed = takesSeed;
   }
 
   /**
-   * Builds the function for batches of one shape; caller closes.
+   * Builds the function for batches of one shape; caller closes. A variable that {@code model}
+   * holds in float32 although the graph computes with a narrower dtype is taken as float32 and
+   * rounded inside.
    *
-   * @param model flat graph with {@code input_ids}, {@code attention_mask} and {@code logits}
-   * @param trained variables to differentiate by; those of another dtype than float32 become
-   *     float32 inputs
-   * @param seedNode int32 [2] placeholder of the graph, or null
+   * @param model has all variables of the graph
    */
   static GradientFunction build(
-      GraphDef model, List<Weight> trained, @Nullable String seedNode, StepShape shape) {
+      ModelSession model, ReplicatedFunction.Computation computation, StepShape shape) {
     CustomGradients.register();
+    List<Weight> trained = computation.trained();
+    String seedNode = computation.seedNode();
     List<String> kept = new ArrayList<>(List.of("input_ids", "attention_mask", "logits"));
     if (seedNode != null) {
       kept.add(seedNode);
     }
     List<Long> tokens = List.of((long) shape.batch(), (long) shape.length());
-    Set<String> masters = new HashSet<>();
-    trained.forEach(weight -> masters.add(weight.name()));
     VariablesAsInputs body =
-        VariablesAsInputs.of(GraphPruner.keep(model, kept))
+        VariablesAsInputs.of(GraphPruner.keep(computation.graph(), kept))
             .withShapes(Map.of("input_ids", tokens, "attention_mask", tokens))
-            .withFloat32Masters(masters);
+            .withFloat32Masters(model::isFloat32);
     try (Graph graph = new Graph()) {
       graph.importGraphDef(body.body());
       Ops tf = Ops.create(graph);
@@ -89,16 +80,15 @@ final class GradientFunction implements AutoCloseable {
       }
       Map<String, Output<?>> values = new HashMap<>();
       for (Weight variable : body.variables()) {
-        Output<?> value =
-            output(
-                graph,
-                masters.contains(variable.name())
-                    ? body.input(variable)
-                    : VariableNodes.readName(variable));
+        Output<?> value = output(graph, body.input(variable));
         values.put(variable.name(), value);
         inputs.add(value);
       }
       List<Operand<?>> outputs = new ArrayList<>(loss(tf, output(graph, "logits"), labels, shape));
+      if (trained.isEmpty()) {
+        return new GradientFunction(
+            GraphFunction.of("loss", inputs, outputs, graph), body.variables());
+      }
       Output<?>[] by =
           trained.stream().map(weight -> values.get(weight.name())).toArray(Output<?>[]::new);
       outputs.addAll(
@@ -106,9 +96,7 @@ final class GradientFunction implements AutoCloseable {
               graph.addGradients(
                   "gradients", new Output<?>[] {outputs.get(0).asOutput()}, by, null)));
       return new GradientFunction(
-          GraphFunction.of("gradients", inputs, outputs, graph),
-          body.variables(),
-          seedNode != null);
+          GraphFunction.of("gradients", inputs, outputs, graph), body.variables());
     }
   }
 
@@ -128,10 +116,11 @@ final class GradientFunction implements AutoCloseable {
                     labels,
                     tf.constant(new int[] {0, 1}),
                     tf.constant(new int[] {shape.batch(), shape.length() - 1})),
-                tf.fill(tf.constant(new int[] {shape.batch(), 1}), tf.constant(IGNORED))),
+                tf.fill(
+                    tf.constant(new int[] {shape.batch(), 1}), tf.constant(Example.IGNORED_LABEL))),
             tf.constant(1));
     Operand<TInt32> targets = tf.reshape(next, tf.constant(new int[] {rows}));
-    Operand<TBool> counted = tf.math.notEqual(targets, tf.constant(IGNORED));
+    Operand<TBool> counted = tf.math.notEqual(targets, tf.constant(Example.IGNORED_LABEL));
     Operand<TFloat32> weights = tf.dtypes.cast(counted, TFloat32.class);
     Operand<TFloat32> flat = tf.reshape(logits, tf.constant(new int[] {rows, -1}));
     Operand<TInt32> classes = tf.math.maximum(targets, tf.constant(0));
@@ -144,11 +133,6 @@ final class GradientFunction implements AutoCloseable {
   /** The variables that the function takes, in order. */
   List<Weight> variables() {
     return variables;
-  }
-
-  /** Whether the function takes a dropout seed after the labels. */
-  boolean takesSeed() {
-    return takesSeed;
   }
 
   GraphFunction function() {

@@ -163,6 +163,16 @@ public final class OutputDirectory implements AutoCloseable {
   }
 
   /** Deletes {@code root} and all below it; links are deleted, never followed. */
+  /**
+   * Deletes a directory that was made here and is not needed any more: it first loses its name, so
+   * that nobody sees half of it.
+   */
+  public static void delete(Path directory) throws IOException {
+    Path hidden = directory.resolveSibling(AtomicFile.temporaryName(directory));
+    Files.move(directory, hidden, StandardCopyOption.ATOMIC_MOVE);
+    deleteTree(hidden);
+  }
+
   private static void deleteTree(Path root) throws IOException {
     if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
       return;

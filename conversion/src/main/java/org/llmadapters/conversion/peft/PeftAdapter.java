@@ -1,5 +1,6 @@
 package org.llmadapters.conversion.peft;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -206,7 +207,7 @@ public final class PeftAdapter implements AutoCloseable {
    */
   public static void write(
       Path directory,
-      LoraConfig config,
+      AdapterConfig config,
       String baseModelNameOrPath,
       List<AdapterParameter> parameters,
       Function<AdapterParameter, float[]> values)
@@ -229,7 +230,13 @@ public final class PeftAdapter implements AutoCloseable {
       }
       writer.commit();
     }
-    Json.write(directory.resolve(CONFIG_FILE), LoraConfigJson.write(config, baseModelNameOrPath));
+    Json.write(directory.resolve(CONFIG_FILE), json(config, baseModelNameOrPath));
+  }
+
+  private static ObjectNode json(AdapterConfig config, String baseModelNameOrPath) {
+    return switch (config.kind()) {
+      case LORA -> LoraConfigJson.write((LoraConfig) config, baseModelNameOrPath);
+    };
   }
 
   @Override

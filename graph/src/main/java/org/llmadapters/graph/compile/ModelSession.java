@@ -120,23 +120,24 @@ public final class ModelSession implements AutoCloseable {
         .name();
   }
 
-  /** The values of float32 variables, row-major, in the given order. */
-  public Map<String, float[]> values(List<Weight> weights) {
-    Map<String, float[]> values = new LinkedHashMap<>();
-    for (Weight weight : weights) {
-      try (Result result =
-          session.runner().fetch(VariableNodes.readName(declared(weight.name()))).run()) {
-        float[] copy = new float[Math.toIntExact(weight.elements())];
-        ((TFloat32) result.get(0)).copyTo(DataBuffers.of(copy, false, false));
-        values.put(weight.name(), copy);
-      }
+  /** The value of a float32 variable, row-major. */
+  public float[] value(Weight weight) {
+    try (Result result =
+        session.runner().fetch(VariableNodes.readName(declared(weight.name()))).run()) {
+      float[] copy = new float[Math.toIntExact(weight.elements())];
+      ((TFloat32) result.get(0)).copyTo(DataBuffers.of(copy, false, false));
+      return copy;
     }
-    return values;
   }
 
   /** The value of a declared variable, to compute with. */
   public <T extends TFloating> Operand<T> read(Weight weight) {
     return graph.operation(VariableNodes.readName(declared(weight.name()))).output(0);
+  }
+
+  /** Whether the variable called {@code name} is held in float32. */
+  public boolean isFloat32(String name) {
+    return declared(name).dtype() == WeightDtype.FLOAT32;
   }
 
   /** The resource of a declared variable, to assign to. */

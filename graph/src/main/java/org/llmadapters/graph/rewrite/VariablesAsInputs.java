@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.function.Predicate;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.proto.GraphDef;
@@ -72,12 +72,12 @@ public record VariablesAsInputs(GraphDef body, List<Weight> variables) {
    * The same body with some variables taken as float32 and rounded to their dtype inside, so that
    * they can be trained in float32. The placeholder of such a variable is {@link #input}.
    *
-   * @param names of the variables; those that are float32 already stay as they are
+   * @param heldInFloat32 tells by a variable's name; those that are float32 anyway stay as they are
    */
-  public VariablesAsInputs withFloat32Masters(Set<String> names) {
+  public VariablesAsInputs withFloat32Masters(Predicate<String> heldInFloat32) {
     Map<String, Weight> rounded = new LinkedHashMap<>();
     for (Weight variable : variables) {
-      if (names.contains(variable.name()) && variable.dtype() != WeightDtype.FLOAT32) {
+      if (heldInFloat32.test(variable.name()) && variable.dtype() != WeightDtype.FLOAT32) {
         rounded.put(VariableNodes.readName(variable), variable);
       }
     }

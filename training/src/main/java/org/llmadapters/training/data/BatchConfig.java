@@ -20,4 +20,9 @@ public record BatchConfig(
       throw new IllegalArgumentException("pad_token_id must be >= 0, got " + padTokenId);
     }
   }
+
+  /** The same in the file's order. */
+  public BatchConfig unshuffled() {
+    return new BatchConfig(microBatchSize, buckets, padTokenId, false, seed);
+  }
 }

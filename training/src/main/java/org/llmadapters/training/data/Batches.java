@@ -3,6 +3,7 @@ package org.llmadapters.training.data;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.LongStream;
 
 /**
  * An endless sequence of micro batches, numbered from 0 through all epochs. Number and seed alone
@@ -38,6 +39,11 @@ public final class Batches {
   /** Micro batches of one epoch, the last one included if it is not full. */
   public long perEpoch() {
     return (examples.size() + config.microBatchSize() - 1L) / config.microBatchSize();
+  }
+
+  /** All micro batches of the first epoch. */
+  public List<Batch> epoch() {
+    return LongStream.range(0, perEpoch()).mapToObj(this::at).toList();
   }
 
   /** The micro batch of number {@code position >= 0}, counted through all epochs. */

@@ -1,0 +1,170 @@
+package org.llmadapters.training;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.files.JsonFields;
+import org.llmadapters.conversion.files.OutputDirectory;
+import org.llmadapters.conversion.safetensors.SafetensorsFile;
+import org.llmadapters.conversion.safetensors.SafetensorsWriter;
+import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.config.WeightDtype;
+
+/**
+ * The checkpoints of a run, one folder each:
+ *
+ * <pre>
+ *   checkpoint-50/
+ *     state.safetensors    every trained variable and its two moments, float32
+ *     trainer_state.json   {"step": 50, "run": "..."}: updates done, and the fingerprint of the run
+ * </pre>
+ *
+ * <p>A folder appears under its name only when it is whole, so whatever has that name can be
+ * resumed from. Data order and dropout follow from the run's seed and the step, so nothing else is
+ * needed.
+ */
+final class Checkpoints {
+  private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{1,18})");
+  private static final String STATE = "state.safetensors";
+  private static final String TRAINER_STATE = "trainer_state.json";
+
+  private final Path directory;
+  private final String run;
+  private final int limit;
+
+  /**
+   * The checkpoints in {@code directory}.
+   *
+   * @param run fingerprint of what decides the course of the run; a checkpoint of another run is
+   *     refused
+   * @param limit how many are kept, at least 1
+   */
+  Checkpoints(Path directory, String run, int limit) {
+    this.directory = directory;
+    this.run = run;
+    this.limit = limit;
+  }
+
+  /**
+   * Saves what {@code session} holds after {@code step} updates, and deletes the oldest checkpoints
+   * beyond the limit.
+   */
+  void save(long step, ModelSession session, List<Weight> trained) throws IOException {
+    try (OutputDirectory output = OutputDirectory.create(path(step), true)) {
+      List<Weight> state = state(trained);
+      List<SafetensorsWriter.Entry> entries =
+          state.stream()
+              .map(
+                  weight ->
+                      new SafetensorsWriter.Entry(
+                          weight.name(), WeightDtype.FLOAT32, weight.shape()))
+              .toList();
+      try (SafetensorsWriter writer =
+          SafetensorsWriter.create(
+              output.path().resolve(STATE), entries, SafetensorsWriter.METADATA)) {
+        for (Weight weight : state) {
+          writer.write(weight.name(), session.value(weight));
+        }
+        writer.commit();
+      }
+      ObjectNode trainerState = Json.object();
+      trainerState.put("step", step);
+      trainerState.put("run", run);
+      Json.write(output.path().resolve(TRAINER_STATE), trainerState);
+      output.commit();
+    }
+    TreeSet<Long> steps = steps();
+    while (steps.size() > limit) {
+      OutputDirectory.delete(path(steps.pollFirst()));
+    }
+  }
+
+  /** The newest checkpoint's step, if there is one. */
+  OptionalLong latest() throws IOException {
+    TreeSet<Long> steps = steps();
+    return steps.isEmpty() ? OptionalLong.empty() : OptionalLong.of(steps.last());
+  }
+
+  /**
+   * Puts the state after {@code step} updates into {@code session}.
+   *
+   * @throws FormatException if the checkpoint is of another run, or does not fit the variables
+   */
+  void restore(long step, ModelSession session, List<Weight> trained) throws IOException {
+    Path checkpoint = path(step);
+    JsonFields fields =
+        JsonFields.of(
+            checkpoint.resolve(TRAINER_STATE), Json.readObject(checkpoint.resolve(TRAINER_STATE)));
+    String saved = fields.requireString("run");
+    fields.throwIfAny();
+    if (!saved.equals(run)) {
+      throw new FormatException(
+          checkpoint,
+          "was made with other options or data (%s), this run has (%s); resume with the same, or start in another folder",
+          saved,
+          run);
+    }
+    Map<String, float[]> values = new HashMap<>();
+    List<String> problems = new ArrayList<>();
+    try (SafetensorsFile file = SafetensorsFile.open(checkpoint.resolve(STATE))) {
+      for (Weight weight : state(trained)) {
+        var tensor = file.tensors().get(weight.name());
+        if (tensor == null || !tensor.shape().equals(weight.shape())) {
+          problems.add(
+              weight.name()
+                  + ": "
+                  + (tensor == null
+                      ? "missing"
+                      : "shape " + tensor.shape() + ", expected " + weight.shape()));
+        } else {
+          values.put(weight.name(), file.readFloats(weight.name()));
+        }
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new FormatException(
+          checkpoint, "does not fit the model:%n  %s", String.join("\n  ", problems));
+    }
+    session.assign(values);
+  }
+
+  private static List<Weight> state(List<Weight> trained) {
+    List<Weight> state = new ArrayList<>(trained);
+    trained.forEach(weight -> state.add(AdamW.firstMoment(weight)));
+    trained.forEach(weight -> state.add(AdamW.secondMoment(weight)));
+    return state;
+  }
+
+  private Path path(long step) {
+    return directory.resolve("checkpoint-" + step);
+  }
+
+  private TreeSet<Long> steps() throws IOException {
+    TreeSet<Long> steps = new TreeSet<>();
+    if (!Files.isDirectory(directory)) {
+      return steps;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        Matcher name = NAME.matcher(entry.getFileName().toString());
+        if (name.matches()) {
+          steps.add(Long.parseLong(name.group(1)));
+        }
+      }
+    }
+    return steps;
+  }
+}

@@ -1,0 +1,133 @@
+package org.llmadapters.training;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.ModelAssets;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.hf.HfConfig;
+import org.llmadapters.conversion.safetensors.SafetensorsWriter;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.block.DecoderModel;
+import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.config.WeightDtype;
+
+/**
+ * The whole model, every weight trained in float32 and rounded to the model's dtype where it is
+ * used. The result is a Hugging Face checkpoint in that dtype.
+ */
+final class FullTrainee implements Trainee {
+  /** HF's {@code initializer_range}, the deviation of new matrices. */
+  private static final double INITIALIZER_RANGE = 0.02;
+
+  private final BaseGraph graph;
+  private final WeightDtype dtype;
+  private final ObjectNode config;
+  private final Path assets;
+  private final ModelSession session;
+
+  private FullTrainee(
+      BaseGraph graph, WeightDtype dtype, ObjectNode config, Path assets, SessionOptions options) {
+    this.graph = graph;
+    this.dtype = dtype;
+    this.config = config;
+    this.assets = assets;
+    this.session = new ModelSession(options);
+    session.declare(masters());
+  }
+
+  /** The weights of {@code base}; caller closes. */
+  static FullTrainee of(BaseModel base, SessionOptions options) throws IOException {
+    ObjectNode config = HfConfig.read(base.assets()).raw().deepCopy();
+    FullTrainee trainee =
+        new FullTrainee(base.graph(), base.dtype(), config, base.assets(), options);
+    trainee.session.restore(base.variables(), base.graph().weights());
+    return trainee;
+  }
+
+  /** Random weights for the {@code config.json} in {@code directory}; caller closes. */
+  static FullTrainee random(Path directory, long seed, SessionOptions options) throws IOException {
+    HfConfig config = HfConfig.read(directory);
+    BaseGraph graph = DecoderModel.build(config.model(), config.storedDtype());
+    FullTrainee trainee =
+        new FullTrainee(graph, config.storedDtype(), config.raw().deepCopy(), directory, options);
+    Random random = new Random(seed);
+    for (Weight weight : graph.weights()) {
+      Map<String, float[]> value = new HashMap<>();
+      value.put(weight.name(), initialValue(weight, random));
+      trainee.session.assign(value);
+    }
+    return trainee;
+  }
+
+  /** Norms start at one, matrices normally distributed, biases at zero. */
+  private static float[] initialValue(Weight weight, Random random) {
+    float[] values = new float[Math.toIntExact(weight.elements())];
+    boolean matrix = weight.shape().size() > 1;
+    boolean bias = weight.name().endsWith(".bias");
+    for (int i = 0; i < values.length; i++) {
+      values[i] = matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
+    }
+    return values;
+  }
+
+  private List<Weight> masters() {
+    return graph.weights().stream()
+        .map(weight -> new Weight(weight.name(), WeightDtype.FLOAT32, weight.shape()))
+        .toList();
+  }
+
+  @Override
+  public ModelSession session() {
+    return session;
+  }
+
+  @Override
+  public ReplicatedFunction.Computation training() {
+    return new ReplicatedFunction.Computation(graph.graphDef(), masters(), null);
+  }
+
+  @Override
+  public ReplicatedFunction.Computation inference() {
+    return new ReplicatedFunction.Computation(graph.graphDef(), List.of(), null);
+  }
+
+  @Override
+  public long totalParameters() {
+    return graph.weights().stream().mapToLong(Weight::elements).sum();
+  }
+
+  @Override
+  public void save(Path directory) throws IOException {
+    ModelAssets.copy(assets, directory);
+    config.put("torch_dtype", dtype.hfName());
+    if (config.has("dtype")) {
+      config.put("dtype", dtype.hfName());
+    }
+    Json.write(directory.resolve(HfConfig.FILE), config);
+    List<SafetensorsWriter.Entry> entries =
+        graph.weights().stream()
+            .map(weight -> new SafetensorsWriter.Entry(weight.name(), dtype, weight.shape()))
+            .toList();
+    try (SafetensorsWriter writer =
+        SafetensorsWriter.create(
+            directory.resolve("model.safetensors"), entries, SafetensorsWriter.METADATA)) {
+      for (Weight weight : graph.weights()) {
+        writer.write(weight.name(), session.value(weight));
+      }
+      writer.commit();
+    }
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+}

@@ -1,0 +1,36 @@
+package org.llmadapters.training;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.ModelSession;
+
+/**
+ * What is trained: an adapter, or the model as a whole. Its variables are loaded; caller closes.
+ */
+interface Trainee extends AutoCloseable {
+
+  /** Where the variables live. */
+  ModelSession session();
+
+  /** The graph to train: with dropout, if any. */
+  ReplicatedFunction.Computation training();
+
+  /** The graph to evaluate: without dropout, nothing to differentiate by. */
+  ReplicatedFunction.Computation inference();
+
+  /** The float32 variables that are trained. */
+  default List<Weight> variables() {
+    return training().trained();
+  }
+
+  /** Parameters of the whole model, adapter included. */
+  long totalParameters();
+
+  /** Writes the result of training into {@code directory}, in a format that others read. */
+  void save(Path directory) throws IOException;
+
+  @Override
+  void close();
+}

@@ -1,0 +1,55 @@
+package org.llmadapters.training;
+
+import org.llmadapters.training.data.BatchConfig;
+
+/**
+ * Everything that decides the course of a run besides model, adapter and data.
+ *
+ * @param batch micro batches: size, buckets, order
+ * @param accumulation micro batches per update
+ * @param totalSteps updates of the whole run
+ * @param optimizer the update
+ * @param schedule the learning rate of each update
+ * @param execution replicas and XLA
+ * @param saving how often to save and evaluate
+ */
+record TrainingConfig(
+    BatchConfig batch,
+    int accumulation,
+    long totalSteps,
+    OptimizerConfig optimizer,
+    LearningRateSchedule schedule,
+    ReplicatedFunction.Execution execution,
+    Saving saving) {
+
+  TrainingConfig {
+    if (accumulation < 1) {
+      throw new IllegalArgumentException(
+          "micro batches per batch must be >= 1, got " + accumulation);
+    }
+    if (totalSteps < 1) {
+      throw new IllegalArgumentException("the run must have at least 1 step, got " + totalSteps);
+    }
+  }
+
+  /**
+   * When checkpoints are saved and the loss on validation data is computed.
+   *
+   * @param saveSteps updates between checkpoints
+   * @param saveTotalLimit checkpoints kept
+   * @param evalSteps updates between evaluations
+   */
+  record Saving(long saveSteps, int saveTotalLimit, long evalSteps) {
+    Saving {
+      if (saveSteps < 1 || saveTotalLimit < 1 || evalSteps < 1) {
+        throw new IllegalArgumentException(
+            "save_steps, save_total_limit and eval_steps must be >= 1, got "
+                + saveSteps
+                + ", "
+                + saveTotalLimit
+                + " and "
+                + evalSteps);
+      }
+    }
+  }
+}
