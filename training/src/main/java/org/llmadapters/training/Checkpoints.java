@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.OptionalLong;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -86,15 +87,15 @@ final class Checkpoints {
       Json.write(output.path().resolve(TRAINER_STATE), trainerState);
       output.commit();
     }
-    TreeSet<Long> steps = steps();
-    while (steps.size() > limit) {
-      OutputDirectory.delete(path(steps.pollFirst()));
+    NavigableSet<Long> steps = steps();
+    for (Long old : steps.stream().limit(Math.max(0, steps.size() - limit)).toList()) {
+      OutputDirectory.delete(path(old));
     }
   }
 
   /** The newest checkpoint's step, if there is one. */
   OptionalLong latest() throws IOException {
-    TreeSet<Long> steps = steps();
+    NavigableSet<Long> steps = steps();
     return steps.isEmpty() ? OptionalLong.empty() : OptionalLong.of(steps.last());
   }
 
@@ -152,8 +153,8 @@ final class Checkpoints {
     return directory.resolve("checkpoint-" + step);
   }
 
-  private TreeSet<Long> steps() throws IOException {
-    TreeSet<Long> steps = new TreeSet<>();
+  private NavigableSet<Long> steps() throws IOException {
+    NavigableSet<Long> steps = new TreeSet<>();
     if (!Files.isDirectory(directory)) {
       return steps;
     }
