@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.errorprone.annotations.FormatMethod;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -152,10 +153,16 @@ public final class JsonFields {
         value -> new JsonFields(file, prefix + name + ".", (ObjectNode) value, problems));
   }
 
+  /** The names of all fields, as in the file. */
+  public List<String> names() {
+    List<String> names = new ArrayList<>();
+    object.fieldNames().forEachRemaining(names::add);
+    return names;
+  }
+
   /** The names that are not in {@code known}, sorted, with the path of this object before them. */
   public List<String> unknown(Set<String> known) {
-    TreeSet<String> unknown = new TreeSet<>();
-    object.fieldNames().forEachRemaining(unknown::add);
+    TreeSet<String> unknown = new TreeSet<>(names());
     unknown.removeAll(known);
     return unknown.stream().map(name -> prefix + name).toList();
   }

@@ -1,0 +1,51 @@
+package org.llmadapters.conversion.tokenizer;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.llmadapters.graph.FormatException;
+
+/** Finds the tokenizer of a checkpoint directory. */
+public final class Tokenizers {
+  private Tokenizers() {}
+
+  /**
+   * Loads {@code tokenizer.json} or else {@code tokenizer.model}, with what {@code
+   * tokenizer_config.json} and its companions say; the caller closes.
+   *
+   * @return nothing if {@code directory} has neither
+   * @throws FormatException if a file is malformed
+   * @throws IOException if reading fails
+   */
+  public static Optional<Tokenizer> load(Path directory) throws IOException {
+    Path json = directory.resolve("tokenizer.json");
+    if (Files.exists(json)) {
+      return Optional.of(JsonTokenizer.load(json, TokenizerSettings.read(directory)));
+    }
+    Path model = directory.resolve("tokenizer.model");
+    if (Files.exists(model)) {
+      return Optional.of(SentencePieceTokenizer.load(model, TokenizerSettings.read(directory)));
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * {@code text} with {@code ?} in place of halves of surrogate pairs, which no encoding has and
+   * native code must not see.
+   */
+  static String wellFormed(String text) {
+    return new String(
+        text.getBytes(java.nio.charset.StandardCharsets.UTF_8),
+        java.nio.charset.StandardCharsets.UTF_8);
+  }
+
+  /** Throws if an id is negative. */
+  static void requireNotNegative(int[] ids) {
+    for (int id : ids) {
+      if (id < 0) {
+        throw new IllegalArgumentException("token ids must not be negative, got " + id);
+      }
+    }
+  }
+}
