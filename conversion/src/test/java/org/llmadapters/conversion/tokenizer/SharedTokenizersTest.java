@@ -8,7 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
-import java.util.stream.Stream;
+import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -42,25 +42,20 @@ final class SharedTokenizersTest {
     int cases = 0;
     try (Tokenizer tokenizer = Tokenizers.load(directory).orElseThrow()) {
       assertThat(tokenizer.vocabSize()).isEqualTo(32000);
-      for (JsonNode golden1 : golden.get("cases")) {
-        String text = golden1.get("text").textValue();
+      for (JsonNode example : golden.get("cases")) {
+        String text = example.get("text").textValue();
         int[] expected =
-            StreamSupport.stream(golden1.get(column).spliterator(), false)
+            StreamSupport.stream(example.get(column).spliterator(), false)
                 .mapToInt(JsonNode::intValue)
                 .toArray();
         assertThat(tokenizer.encode(text, false)).as("%s", text).containsExactly(expected);
         assertThat(tokenizer.decode(expected, false)).isEqualTo(text);
         assertThat(tokenizer.encode(text, true))
-            .containsExactly(
-                Stream.concat(Stream.of(1), boxed(expected)).mapToInt(i -> i).toArray());
+            .containsExactly(IntStream.concat(IntStream.of(1), IntStream.of(expected)).toArray());
         cases++;
       }
     }
     assertThat(cases).isEqualTo(32);
-  }
-
-  private static Stream<Integer> boxed(int[] ids) {
-    return java.util.stream.IntStream.of(ids).boxed();
   }
 
   @Test
