@@ -1,5 +1,7 @@
 package org.llmadapters.training.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
@@ -28,6 +30,7 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {TrainCommand.class, SampleCommand.class})
 public final class Main implements Callable<Integer> {
+  private static final String CONFIG = "--config";
   private static final int FAILED = 1;
   private static final int WRONG_USAGE = 2;
 
@@ -42,6 +45,7 @@ public final class Main implements Callable<Integer> {
       usageHelp = true,
       scope = ScopeType.INHERIT,
       description = "Show this help.")
+  @SuppressWarnings("UnusedVariable") // picocli acts on it
   private boolean help;
 
   @Spec private @Nullable CommandSpec spec;
@@ -49,7 +53,10 @@ public final class Main implements Callable<Integer> {
   /** Runs one command and ends the process. */
   public static void main(String[] arguments) {
     System.exit(
-        run(arguments, new PrintWriter(System.out, true), new PrintWriter(System.err, true)));
+        run(
+            arguments,
+            new PrintWriter(System.out, true, UTF_8),
+            new PrintWriter(System.err, true, UTF_8)));
   }
 
   /** Runs one command; results go to {@code out}, all else to {@code err}. Gives the exit code. */
@@ -82,14 +89,16 @@ public final class Main implements Callable<Integer> {
    */
   private static void useConfigFile(String[] arguments, CommandLine commandLine)
       throws IOException {
-    CommandLine train = commandLine.getSubcommands().get("train");
-    for (int i = 0; i < arguments.length; i++) {
-      if (arguments[0].equals("train") && arguments[i].startsWith("--config=")) {
-        RunFile.useAsDefaults(Path.of(arguments[i].substring("--config=".length())), train);
-      } else if (arguments[0].equals("train")
-          && arguments[i].equals("--config")
-          && i + 1 < arguments.length) {
-        RunFile.useAsDefaults(Path.of(arguments[i + 1]), train);
+    CommandLine command =
+        arguments.length == 0 ? null : commandLine.getSubcommands().get(arguments[0]);
+    if (command == null || command.getCommandSpec().findOption(CONFIG) == null) {
+      return;
+    }
+    for (int i = 1; i < arguments.length; i++) {
+      if (arguments[i].startsWith(CONFIG + "=")) {
+        RunFile.useAsDefaults(Path.of(arguments[i].substring(CONFIG.length() + 1)), command);
+      } else if (arguments[i - 1].equals(CONFIG)) {
+        RunFile.useAsDefaults(Path.of(arguments[i]), command);
       }
     }
   }
