@@ -78,7 +78,7 @@ public final class Converter {
   private static long copyWeights(List<Weight> weights, HfCheckpoint checkpoint, Path directory)
       throws IOException {
     long total = weights.stream().mapToLong(Weight::bytes).sum();
-    try (Progress progress = Progress.start("converting", total, "B");
+    try (Progress progress = Progress.start("converting", total, "bytes");
         TensorBundleWriter bundle =
             TensorBundleWriter.create(
                 SavedModelWriter.variables(directory), TensorBundleWriter.DEFAULT_SHARD_BYTES)) {

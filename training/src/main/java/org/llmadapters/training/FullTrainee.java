@@ -23,7 +23,7 @@ import org.llmadapters.graph.config.WeightDtype;
  * The whole model, every weight trained in float32 and rounded to the model's dtype where it is
  * used. The result is a Hugging Face checkpoint in that dtype.
  */
-final class FullTrainee implements Trainee {
+public final class FullTrainee implements Trainee {
   /** HF's {@code initializer_range}, the deviation of new matrices. */
   private static final double INITIALIZER_RANGE = 0.02;
 
@@ -44,7 +44,7 @@ final class FullTrainee implements Trainee {
   }
 
   /** The weights of {@code base}; caller closes. */
-  static FullTrainee of(BaseModel base, SessionOptions options) throws IOException {
+  public static FullTrainee of(BaseModel base, SessionOptions options) throws IOException {
     ObjectNode config = HfConfig.read(base.assets()).raw().deepCopy();
     FullTrainee trainee =
         new FullTrainee(base.graph(), base.dtype(), config, base.assets(), options);
@@ -53,7 +53,8 @@ final class FullTrainee implements Trainee {
   }
 
   /** Random weights for the {@code config.json} in {@code directory}; caller closes. */
-  static FullTrainee random(Path directory, long seed, SessionOptions options) throws IOException {
+  public static FullTrainee random(Path directory, long seed, SessionOptions options)
+      throws IOException {
     HfConfig config = HfConfig.read(directory);
     BaseGraph graph = DecoderModel.build(config.model(), config.storedDtype());
     FullTrainee trainee =
