@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainCommand;
+import org.llmadapters.training.bench.BenchCommand;
 import org.llmadapters.training.sample.SampleCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -28,7 +29,7 @@ import picocli.CommandLine.Spec;
     name = "llm-adapters",
     description = "Adapter fine-tuning of large language models on the JVM.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {TrainCommand.class, SampleCommand.class})
+    subcommands = {TrainCommand.class, BenchCommand.class, SampleCommand.class})
 public final class Main implements Callable<Integer> {
   private static final String CONFIG = "--config";
   private static final int FAILED = 1;
