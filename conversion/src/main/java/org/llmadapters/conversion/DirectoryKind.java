@@ -32,6 +32,11 @@ public enum DirectoryKind {
     this.description = description;
   }
 
+  /** What it is called in a message: {@code a base SavedModel}. */
+  public String description() {
+    return description;
+  }
+
   /** What {@code directory} holds. */
   public static DirectoryKind of(Path directory) throws IOException {
     if (Files.isRegularFile(directory.resolve("saved_model.pb"))) {

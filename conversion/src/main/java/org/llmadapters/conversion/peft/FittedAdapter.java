@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.Adapters;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.WeightDelta;
@@ -74,9 +75,18 @@ public final class FittedAdapter implements AutoCloseable {
     return adapted;
   }
 
-  /** The values of the parameter {@code name}, row-major: float32. */
-  public float[] tensor(String name) throws IOException {
-    return files.tensor(name);
+  /**
+   * The values of one of {@link #adapted}'s variables, row-major: float32.
+   *
+   * @throws IllegalArgumentException if it is none of them
+   */
+  public float[] values(Weight variable) throws IOException {
+    for (AdapterParameter parameter : adapted.parameters()) {
+      if (parameter.variable(NAME).equals(variable)) {
+        return files.tensor(parameter.name());
+      }
+    }
+    throw new IllegalArgumentException(directory + ": has no parameter " + variable.name());
   }
 
   /**
