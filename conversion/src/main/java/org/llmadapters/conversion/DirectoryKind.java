@@ -52,6 +52,9 @@ public enum DirectoryKind {
   }
 
   private static boolean hasVersions(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return false;
+    }
     try (Stream<Path> entries = Files.list(directory)) {
       return entries.anyMatch(
           entry ->

@@ -143,6 +143,6 @@ public final class InspectCommand implements Callable<Integer> {
   }
 
   private static void line(PrintWriter out, String name, Object value) {
-    out.printf(Locale.ROOT, "%-32s %s%n", name, value);
+    out.printf(Locale.ROOT, "%-42s %s%n", name, value);
   }
 }
