@@ -21,6 +21,7 @@ import org.llmadapters.conversion.files.OutputDirectory;
 import org.llmadapters.conversion.peft.FittedAdapter;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.GenerateGraph;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
@@ -38,7 +39,8 @@ import org.tensorflow.proto.TensorInfo;
  *   NAME/VERSION/
  *     saved_model.pb    a flat graph, tag serve, with the signatures
  *                         serving_default  input_ids, attention_mask -> logits
- *                         generate         input_ids, attention_mask, max_new_tokens -> output_ids
+ *                         generate         input_ids, attention_mask (padded on the left),
+ *                                          max_new_tokens -> output_ids, output_lengths
  *     variables/        the base's weights, with the adapter merged or beside them
  *     assets.extra/     config.json, the tokenizer's files, tf_serving_warmup_requests
  * </pre>
@@ -47,6 +49,8 @@ import org.tensorflow.proto.TensorInfo;
  * _XlaMustCompile} unless it is started with a flag. Weights are streamed from file to file.
  */
 public final class ServingExport {
+  private static final String SERVING_DEFAULT = "serving_default";
+
   private final BaseModel base;
   private final @Nullable FittedAdapter adapter;
 
@@ -145,17 +149,17 @@ public final class ServingExport {
       graph = adapter.adapted().graphDef();
       variables.addAll(adapter.adapted().variables());
     }
+    GenerateGraph generating = GenerateGraph.addTo(graph, base.config(), base.dtype());
     Map<String, SignatureDef> signatures = new LinkedHashMap<>();
     signatures.put(
-        "serving_default",
-        Objects.requireNonNull(base.graph().signatures().get("serving_default")));
-    // TODO(generation): graph and signature "generate" of GenerateGraph.addTo.
+        SERVING_DEFAULT, Objects.requireNonNull(base.graph().signatures().get(SERVING_DEFAULT)));
+    signatures.put("generate", generating.signature());
     List<String> wanted = new ArrayList<>();
     for (SignatureDef signature : signatures.values()) {
       signature.getInputsMap().values().stream().map(TensorInfo::getName).forEach(wanted::add);
       signature.getOutputsMap().values().stream().map(TensorInfo::getName).forEach(wanted::add);
     }
-    return new Served(GraphPruner.keep(graph, wanted), variables, signatures);
+    return new Served(GraphPruner.keep(generating.graphDef(), wanted), variables, signatures);
   }
 
   private long writeVariables(List<Weight> variables, Path directory) throws IOException {
