@@ -41,6 +41,7 @@ public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, B
    *     fit its graph
    */
   public static BaseModel open(Path directory) throws IOException {
+    DirectoryKind.BASE_MODEL.require(directory);
     MetaGraphDef metaGraph = SavedModelReader.read(directory);
     Map<String, SignatureDef> signatures = metaGraph.getSignatureDefMap();
     if (!signatures.containsKey("serving_default") || !signatures.containsKey("decode")) {
