@@ -10,8 +10,8 @@ import org.llmadapters.conversion.hf.HfCheckpoint;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
@@ -56,7 +56,7 @@ public final class Converter {
   public static Report convert(Path checkpoint, Path output, WeightDtype dtype, boolean overwrite)
       throws IOException {
     HfConfig config = HfConfig.read(checkpoint);
-    BaseGraph base = DecoderModel.build(config.model(), dtype);
+    BaseGraph base = Architecture.build(config.model(), dtype);
     try (HfCheckpoint weights = HfCheckpoint.open(checkpoint)) {
       List<String> dropped = weights.check(base.weights(), Set.of());
       try (OutputDirectory directory = OutputDirectory.create(output, overwrite, checkpoint)) {
