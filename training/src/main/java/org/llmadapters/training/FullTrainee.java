@@ -10,8 +10,8 @@ import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
@@ -50,7 +50,7 @@ public final class FullTrainee implements Trainee {
   public static FullTrainee random(Path directory, long seed, SessionOptions options)
       throws IOException {
     HfConfig config = HfConfig.read(directory);
-    BaseGraph graph = DecoderModel.build(config.model(), config.storedDtype());
+    BaseGraph graph = Architecture.build(config.model(), config.storedDtype());
     FullTrainee trainee =
         new FullTrainee(graph, config.storedDtype(), config.raw().deepCopy(), directory, options);
     RandomWeights.assign(trainee.session, graph.weights(), seed);

@@ -8,8 +8,8 @@ import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
@@ -31,7 +31,7 @@ public final class StepBenchmark implements AutoCloseable {
    */
   public static StepBenchmark lora(
       ModelConfig config, WeightDtype dtype, int r, int replicas, boolean xla) {
-    BaseGraph base = DecoderModel.build(config, dtype);
+    BaseGraph base = Architecture.build(config, dtype);
     LoraConfig lora = new LoraConfig(r, 2.0 * r, 0, TargetModules.of("q_proj", "v_proj"));
     AdaptedGraph adapted = Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING);
     ModelSession session = new ModelSession(SessionOptions.forThisMachine());
