@@ -50,12 +50,6 @@ public final class ConvertCommand implements Callable<Integer> {
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
 
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
-
   @Override
   public Integer call() throws IOException {
     Converter.Report report =

@@ -49,12 +49,6 @@ public final class InspectCommand implements Callable<Integer> {
       description = "Adapter directory in PEFT's format.")
   private @Nullable Path adapter;
 
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
-
   @Override
   public Integer call() throws IOException {
     Inspection inspection = Inspection.of(model, adapter);

@@ -58,12 +58,6 @@ public final class MergeCommand implements Callable<Integer> {
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
 
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
-
   @Override
   public Integer call() throws IOException {
     Merger.Report report =

@@ -47,7 +47,7 @@ public final class FittedAdapter implements AutoCloseable {
     PeftAdapter files = PeftAdapter.read(directory);
     try {
       AdaptedGraph adapted = splice(directory, base, files.config());
-      files.check(adapted.parameters(), describe(config));
+      files.check(adapted.parameters(), config.describe());
       return new FittedAdapter(directory, files, adapted);
     } catch (FormatException e) {
       files.close();
@@ -62,12 +62,6 @@ public final class FittedAdapter implements AutoCloseable {
       throw new FormatException(
           directory.resolve(PeftAdapter.CONFIG_FILE), String.valueOf(e.getMessage()), e);
     }
-  }
-
-  private static String describe(ModelConfig config) {
-    return "%s (hidden_size=%d, num_hidden_layers=%d)"
-        .formatted(
-            config.modelType(), config.sizes().hiddenSize(), config.sizes().numHiddenLayers());
   }
 
   /** The model's graph with the adapter in it. */

@@ -260,12 +260,29 @@ final class GreedyStep implements AutoCloseable {
     return results;
   }
 
-  /** {@link #loop} as a function, which XLA can compile as a whole; caller closes. */
+  /**
+   * {@link #once} as a function of its own that returns the state alone: an XLA program copies what
+   * it returns, and the constants include all weights. Caller closes.
+   */
+  GraphFunction onceFunction() {
+    try (Graph graph = new Graph()) {
+      Ops tf = Ops.create(graph);
+      List<Output<?>> inputs = placeholders(tf, step);
+      List<Output<?>> results = once(tf, "once", inputs, false);
+      return GraphFunction.of("greedy_once", inputs, results.subList(0, stateSize()), graph);
+    }
+  }
+
+  /**
+   * {@link #loop} as a function that returns the state alone, which XLA can compile as a whole;
+   * caller closes.
+   */
   GraphFunction loopFunction() {
     try (Graph graph = new Graph()) {
       Ops tf = Ops.create(graph);
       List<Output<?>> inputs = placeholders(tf, step);
-      return GraphFunction.of("greedy_loop", inputs, loop(tf, "loop", inputs), graph);
+      List<Output<?>> results = loop(tf, "loop", inputs);
+      return GraphFunction.of("greedy_loop", inputs, results.subList(0, stateSize()), graph);
     }
   }
 
