@@ -2,6 +2,7 @@ package org.llmadapters.graph.compile;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -219,12 +220,14 @@ public final class GreedyDecoder implements AutoCloseable {
 
       List<Operand<?>> again = new ArrayList<>();
       DataType[] types = once.outputTypes();
+      List<Shape> shapes = stateShapes();
       for (int i = 0; i < step.stateSize(); i++) {
         Output<?> input =
             model
                 .graph()
                 .opBuilder("Placeholder", name + "/state_" + i, tf.scope())
                 .setAttr("dtype", types[i])
+                .setAttr("shape", shapes.get(i))
                 .build()
                 .output(0);
         stateInputs.add(input);
@@ -233,6 +236,22 @@ public final class GreedyDecoder implements AutoCloseable {
       again.add(wholeMask);
       again.addAll(constants);
       afterChunk = (xla ? loop : once).call(tf, name + "/chunk", again, xla);
+    }
+
+    /** Of the elements of the state after the prompt, in their order. */
+    private List<Shape> stateShapes() {
+      long rows = shape.rows();
+      Shape cache =
+          Shape.of(
+              rows,
+              config.attention().numKeyValueHeads(),
+              (long) shape.promptLength() + shape.width(),
+              config.attention().headDim());
+      List<Shape> shapes = new ArrayList<>(List.of(Shape.of(rows, 1), Shape.scalar()));
+      shapes.addAll(Collections.nCopies(2 * config.sizes().numHiddenLayers(), cache));
+      shapes.addAll(
+          List.of(Shape.scalar(), Shape.of(rows), Shape.of(rows), Shape.of(rows, shape.width())));
+      return shapes;
     }
 
     State prompt(int[][] ids, int[][] mask) {

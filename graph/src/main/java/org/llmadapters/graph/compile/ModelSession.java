@@ -40,6 +40,7 @@ public final class ModelSession implements AutoCloseable {
 
   /** An empty session; caller closes. */
   public ModelSession(SessionOptions options) {
+    NativeLog.heedEnvironment();
     this.graph = new Graph();
     this.session = new Session(graph, options.toProto());
     this.tf = Ops.create(graph);
