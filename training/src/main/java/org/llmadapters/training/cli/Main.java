@@ -2,7 +2,9 @@ package org.llmadapters.training.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -73,11 +75,29 @@ public final class Main implements Callable<Integer> {
 
   /** Runs one command and ends the process. */
   public static void main(String[] arguments) {
+    useOwnStandardError();
     System.exit(
         run(
             arguments,
             new PrintWriter(System.out, true, UTF_8),
             new PrintWriter(System.err, true, UTF_8)));
+  }
+
+  /**
+   * The launcher filters what TensorFlow prints to stderr, and names a way around the filter for
+   * us.
+   */
+  private static void useOwnStandardError() {
+    String path = System.getenv("LLM_ADAPTERS_STDERR");
+    if (path == null) {
+      return;
+    }
+    try {
+      System.setErr(new PrintStream(new FileOutputStream(path, true), true, UTF_8));
+    } catch (IOException e) {
+      System.err.println(
+          "warning: cannot write to " + path + ", using standard error: " + e.getMessage());
+    }
   }
 
   /** Runs one command; results go to {@code out}, all else to {@code err}. Gives the exit code. */
