@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
     name = "convert",
     description = "Convert a Hugging Face checkpoint to a base SavedModel, once per model.",
     sortOptions = false,
+    usageHelpWidth = 100,
     footer = {
       "",
       "Examples:",
