@@ -11,8 +11,8 @@ import org.llmadapters.conversion.hf.HfCheckpoint;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
@@ -81,7 +81,7 @@ public final class Converter {
   private static Report convert(
       Path checkpoint, ModelConfig config, Path output, WeightDtype dtype, boolean overwrite)
       throws IOException {
-    BaseGraph base = DecoderModel.build(config, dtype);
+    BaseGraph base = Architecture.build(config, dtype);
     try (HfCheckpoint weights = HfCheckpoint.open(checkpoint)) {
       List<String> dropped = weights.check(base.weights(), droppable(config));
       try (OutputDirectory directory = OutputDirectory.create(output, overwrite, checkpoint)) {

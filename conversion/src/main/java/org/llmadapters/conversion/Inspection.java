@@ -19,7 +19,6 @@ import org.llmadapters.conversion.tokenizer.Tokenizers;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.LinearSite;
@@ -98,7 +97,7 @@ public record Inspection(
   public static Inspection of(Path model, @Nullable Path adapter) throws IOException {
     if (DirectoryKind.of(model) == DirectoryKind.CHECKPOINT) {
       HfConfig config = HfConfig.read(model);
-      BaseGraph graph = DecoderModel.build(config.model(), config.storedDtype());
+      BaseGraph graph = Architecture.build(config.model(), config.storedDtype());
       try (HfCheckpoint weights = HfCheckpoint.open(model)) {
         weights.check(graph.weights(), Converter.droppable(config.model()));
       }

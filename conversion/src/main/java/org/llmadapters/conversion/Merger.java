@@ -20,8 +20,8 @@ import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.conversion.safetensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.LinearSite;
 
@@ -75,7 +75,7 @@ public final class Merger {
     DirectoryKind.CHECKPOINT.require(checkpoint);
     DirectoryKind.ADAPTER.require(adapter);
     HfConfig config = HfConfig.read(checkpoint);
-    BaseGraph base = DecoderModel.build(config.model(), config.storedDtype());
+    BaseGraph base = Architecture.build(config.model(), config.storedDtype());
     try (HfCheckpoint weights = HfCheckpoint.open(checkpoint);
         FittedAdapter fitted = FittedAdapter.open(adapter, base, config.model())) {
       weights.check(base.weights(), Converter.droppable(config.model()));

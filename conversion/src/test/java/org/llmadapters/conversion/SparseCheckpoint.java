@@ -12,7 +12,7 @@ import java.util.List;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.block.DecoderModel;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.WeightDtype;
 
 /** A large float32 checkpoint of zeros that takes no room on a disk. */
@@ -26,7 +26,7 @@ public final class SparseCheckpoint {
     config.put("vocab_size", vocabSize).put("hidden_size", hiddenSize).put("num_hidden_layers", 1);
     Json.write(directory.resolve(HfConfig.FILE), config);
     List<Weight> weights =
-        DecoderModel.build(HfConfig.read(directory).model(), WeightDtype.FLOAT32).weights();
+        Architecture.build(HfConfig.read(directory).model(), WeightDtype.FLOAT32).weights();
 
     ObjectNode header = Json.object();
     long offset = 0;

@@ -10,7 +10,7 @@ import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.PeftAdapter;
-import org.llmadapters.graph.block.DecoderModel;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.WeightDtype;
 
 /** Writes adapters with values that are far from zero. */
@@ -22,7 +22,7 @@ public final class TestAdapter {
     LoraConfig config = new LoraConfig(3, 6, 0, TargetModules.of(targets));
     List<AdapterParameter> parameters =
         Splicer.splice(
-                DecoderModel.build(HfConfig.read(checkpoint).model(), WeightDtype.FLOAT32)
+                Architecture.build(HfConfig.read(checkpoint).model(), WeightDtype.FLOAT32)
                     .graphDef(),
                 config,
                 "test",

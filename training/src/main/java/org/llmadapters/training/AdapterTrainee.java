@@ -18,7 +18,7 @@ import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 
 /** An adapter on a frozen base. The result is a PEFT directory. */
-final class AdapterTrainee implements Trainee {
+public final class AdapterTrainee implements Trainee {
   private static final String NAME = "default";
 
   private final BaseModel base;
@@ -47,7 +47,7 @@ final class AdapterTrainee implements Trainee {
    *
    * @throws IllegalArgumentException if a target matches no module
    */
-  static AdapterTrainee open(
+  public static AdapterTrainee open(
       BaseModel base,
       AdapterConfig config,
       @Nullable PeftAdapter initial,
@@ -113,7 +113,7 @@ final class AdapterTrainee implements Trainee {
   }
 
   /** How many modules the adapter is attached to. */
-  int modules() {
+  public int modules() {
     return adapted.modules().size();
   }
 

@@ -3,18 +3,15 @@ package org.llmadapters.training;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Random;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
@@ -23,10 +20,7 @@ import org.llmadapters.graph.config.WeightDtype;
  * The whole model, every weight trained in float32 and rounded to the model's dtype where it is
  * used. The result is a Hugging Face checkpoint in that dtype.
  */
-final class FullTrainee implements Trainee {
-  /** HF's {@code initializer_range}, the deviation of new matrices. */
-  private static final double INITIALIZER_RANGE = 0.02;
-
+public final class FullTrainee implements Trainee {
   private final BaseGraph graph;
   private final WeightDtype dtype;
   private final ObjectNode config;
@@ -44,7 +38,7 @@ final class FullTrainee implements Trainee {
   }
 
   /** The weights of {@code base}; caller closes. */
-  static FullTrainee of(BaseModel base, SessionOptions options) throws IOException {
+  public static FullTrainee of(BaseModel base, SessionOptions options) throws IOException {
     ObjectNode config = HfConfig.read(base.assets()).raw().deepCopy();
     FullTrainee trainee =
         new FullTrainee(base.graph(), base.dtype(), config, base.assets(), options);
@@ -53,29 +47,14 @@ final class FullTrainee implements Trainee {
   }
 
   /** Random weights for the {@code config.json} in {@code directory}; caller closes. */
-  static FullTrainee random(Path directory, long seed, SessionOptions options) throws IOException {
+  public static FullTrainee random(Path directory, long seed, SessionOptions options)
+      throws IOException {
     HfConfig config = HfConfig.read(directory);
-    BaseGraph graph = DecoderModel.build(config.model(), config.storedDtype());
+    BaseGraph graph = Architecture.build(config.model(), config.storedDtype());
     FullTrainee trainee =
         new FullTrainee(graph, config.storedDtype(), config.raw().deepCopy(), directory, options);
-    Random random = new Random(seed);
-    for (Weight weight : graph.weights()) {
-      Map<String, float[]> value = new HashMap<>();
-      value.put(weight.name(), initialValue(weight, random));
-      trainee.session.assign(value);
-    }
+    RandomWeights.assign(trainee.session, graph.weights(), seed);
     return trainee;
-  }
-
-  /** Norms start at one, matrices normally distributed, biases at zero. */
-  private static float[] initialValue(Weight weight, Random random) {
-    float[] values = new float[Math.toIntExact(weight.elements())];
-    boolean matrix = weight.shape().size() > 1;
-    boolean bias = weight.name().endsWith(".bias");
-    for (int i = 0; i < values.length; i++) {
-      values[i] = matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
-    }
-    return values;
   }
 
   private List<Weight> masters() {

@@ -7,14 +7,14 @@ import org.tensorflow.Result;
 import org.tensorflow.types.TFloat32;
 
 /** The loss of a batch, without gradients, dropout or update. */
-final class LossFunction {
+public final class LossFunction {
   private final ModelSession model;
   private final ReplicatedFunction.Computation computation;
   private final ReplicatedFunction.Execution execution;
   private final Map<StepShape, ReplicatedFunction> functions = new HashMap<>();
 
   /** The loss of a model whose variables {@code model} has. */
-  LossFunction(
+  public LossFunction(
       ModelSession model,
       ReplicatedFunction.Computation computation,
       ReplicatedFunction.Execution execution) {
@@ -29,19 +29,19 @@ final class LossFunction {
    * @param loss sum of the losses
    * @param tokens number of counted tokens
    */
-  record Sum(double loss, long tokens) {
-    Sum plus(Sum other) {
+  public record Sum(double loss, long tokens) {
+    public Sum plus(Sum other) {
       return new Sum(loss + other.loss, tokens + other.tokens);
     }
 
     /** Mean over the counted tokens; NaN if there are none. */
-    double mean() {
+    public double mean() {
       return loss / tokens;
     }
   }
 
   /** The loss of {@code batch}. */
-  Sum of(TokenBatch batch) {
+  public Sum of(TokenBatch batch) {
     ReplicatedFunction function =
         functions.computeIfAbsent(
             batch.shape(),

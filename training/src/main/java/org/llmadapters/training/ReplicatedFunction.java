@@ -19,7 +19,7 @@ import org.tensorflow.types.TInt32;
  * The calls of one {@link GradientFunction} that share a batch: each replica gets an equal part of
  * the rows, and what they return is added.
  */
-final class ReplicatedFunction {
+public final class ReplicatedFunction {
   private final Placeholder<TInt32> inputIds;
   private final Placeholder<TInt32> attentionMask;
   private final Placeholder<TInt32> labels;
@@ -46,8 +46,8 @@ final class ReplicatedFunction {
    * @param trained variables to differentiate by; empty for the loss alone
    * @param seedNode the graph's dropout seed, or null if there is no dropout
    */
-  record Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
-    Computation {
+  public record Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
+    public Computation {
       trained = List.copyOf(trained);
     }
   }
@@ -58,7 +58,7 @@ final class ReplicatedFunction {
    * @param replicas parts of a batch that run side by side
    * @param xla whether XLA compiles the function
    */
-  record Execution(int replicas, boolean xla) {}
+  public record Execution(int replicas, boolean xla) {}
 
   /**
    * Adds the calls to the graph of {@code model}.

@@ -7,4 +7,4 @@ package org.llmadapters.training;
  * @param tokens counted tokens
  * @param gradNorm global norm of the gradients before clipping
  */
-record StepOutcome(double loss, long tokens, double gradNorm) {}
+public record StepOutcome(double loss, long tokens, double gradNorm) {}

@@ -6,4 +6,4 @@ package org.llmadapters.training;
  * @param batch B, rows
  * @param length T, tokens in a row
  */
-record StepShape(int batch, int length) {}
+public record StepShape(int batch, int length) {}

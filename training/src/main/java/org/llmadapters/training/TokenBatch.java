@@ -12,12 +12,12 @@ import org.tensorflow.types.TInt32;
  * @param labels int32 [B, T], -100 at tokens that are not to be predicted
  * @param seed int32 [2], for dropout
  */
-record TokenBatch(
+public record TokenBatch(
     StepShape shape, TInt32 inputIds, TInt32 attentionMask, TInt32 labels, TInt32 seed)
     implements AutoCloseable {
 
   /** Copies arrays [B][T]; {@code seed} feeds the dropout of this batch. */
-  static TokenBatch of(int[][] inputIds, int[][] attentionMask, int[][] labels, long seed) {
+  public static TokenBatch of(int[][] inputIds, int[][] attentionMask, int[][] labels, long seed) {
     return new TokenBatch(
         new StepShape(inputIds.length, inputIds[0].length),
         TInt32.tensorOf(StdArrays.ndCopyOf(inputIds)),

@@ -9,7 +9,7 @@ import org.llmadapters.graph.compile.ModelSession;
 /**
  * What is trained: an adapter, or the model as a whole. Its variables are loaded; caller closes.
  */
-interface Trainee extends AutoCloseable {
+public interface Trainee extends AutoCloseable {
 
   /** Where the variables live. */
   ModelSession session();

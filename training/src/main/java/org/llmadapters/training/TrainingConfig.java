@@ -20,7 +20,7 @@ record TrainingConfig(
     OptimizerConfig optimizer,
     LearningRateSchedule schedule,
     ReplicatedFunction.Execution execution,
-    Saving saving) {
+    TrainingOptions.Saving saving) {
 
   TrainingConfig {
     if (accumulation < 1) {
@@ -29,27 +29,6 @@ record TrainingConfig(
     }
     if (totalSteps < 1) {
       throw new IllegalArgumentException("the run must have at least 1 step, got " + totalSteps);
-    }
-  }
-
-  /**
-   * When checkpoints are saved and the loss on validation data is computed.
-   *
-   * @param saveSteps updates between checkpoints
-   * @param saveTotalLimit checkpoints kept
-   * @param evalSteps updates between evaluations
-   */
-  record Saving(long saveSteps, int saveTotalLimit, long evalSteps) {
-    Saving {
-      if (saveSteps < 1 || saveTotalLimit < 1 || evalSteps < 1) {
-        throw new IllegalArgumentException(
-            "save_steps, save_total_limit and eval_steps must be >= 1, got "
-                + saveSteps
-                + ", "
-                + saveTotalLimit
-                + " and "
-                + evalSteps);
-      }
     }
   }
 }

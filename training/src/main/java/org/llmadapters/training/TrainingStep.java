@@ -22,7 +22,7 @@ import org.tensorflow.types.TFloat32;
  * accumulators, and {@link #applyAccumulated} divides by the tokens of all of them: the same update
  * as one large batch.
  */
-final class TrainingStep {
+public final class TrainingStep {
   private final ModelSession model;
   private final ReplicatedFunction.Computation computation;
   private final ReplicatedFunction.Execution execution;
@@ -32,7 +32,7 @@ final class TrainingStep {
   private AdamW.@Nullable Update accumulatedUpdate;
 
   /** A step over variables that {@code model} already has; the trained ones are float32. */
-  TrainingStep(
+  public TrainingStep(
       ModelSession model,
       ReplicatedFunction.Computation computation,
       OptimizerConfig optimizer,
@@ -44,7 +44,7 @@ final class TrainingStep {
   }
 
   /** Forward, backward and update in one call. */
-  StepOutcome step(TokenBatch batch, UpdateRate rate) {
+  public StepOutcome step(TokenBatch batch, UpdateRate rate) {
     ShapedStep step = step(batch.shape());
     AdamW.Update update = step.direct;
     if (update == null) {
@@ -55,7 +55,7 @@ final class TrainingStep {
   }
 
   /** Adds the gradients of {@code batch} to the accumulators. */
-  void accumulate(TokenBatch batch) {
+  public void accumulate(TokenBatch batch) {
     ShapedStep step = step(batch.shape());
     List<Op> targets = step.accumulation;
     if (targets == null) {
@@ -66,7 +66,7 @@ final class TrainingStep {
   }
 
   /** Updates with what was accumulated since the last time, and empties the accumulators. */
-  StepOutcome applyAccumulated(UpdateRate rate) {
+  public StepOutcome applyAccumulated(UpdateRate rate) {
     GradientAccumulators sums = accumulators();
     AdamW.Update update = accumulatedUpdate;
     if (update == null) {
@@ -82,7 +82,7 @@ final class TrainingStep {
    * Gradients of the mean loss of {@code batch} before clipping, by the names of the trained
    * variables.
    */
-  Map<String, float[]> gradients(TokenBatch batch) {
+  public Map<String, float[]> gradients(TokenBatch batch) {
     ReplicatedFunction function = step(batch.shape()).function;
     Session.Runner runner = function.feed(model.session(), batch).fetch(function.sums().tokens());
     function.sums().gradients().forEach(runner::fetch);
@@ -103,7 +103,7 @@ final class TrainingStep {
   }
 
   /** How many shapes have been built, each of which is compiled once. */
-  int shapes() {
+  public int shapes() {
     return steps.size();
   }
 

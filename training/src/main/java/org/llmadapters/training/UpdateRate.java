@@ -6,8 +6,8 @@ package org.llmadapters.training;
  * @param step number of this update, from 1
  * @param learningRate of this update
  */
-record UpdateRate(long step, double learningRate) {
-  UpdateRate {
+public record UpdateRate(long step, double learningRate) {
+  public UpdateRate {
     if (step < 1) {
       throw new IllegalArgumentException("optimizer steps count from 1, got " + step);
     }

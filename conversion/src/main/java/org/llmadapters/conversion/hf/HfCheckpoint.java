@@ -25,14 +25,12 @@ public final class HfCheckpoint implements AutoCloseable {
   private static final String PREFIX = "model.";
 
   /** Other files that hold weights, and how to make one that we read. */
-  private static final Map<String, String> OTHERS =
-      Map.of(
-          "model.safetensors.index.json",
-          "checkpoints in several files are not supported yet",
-          "pytorch_model.bin",
-          "PyTorch's own format is not supported yet",
-          "pytorch_model.bin.index.json",
-          "PyTorch's own format is not supported yet");
+  private static final List<Map.Entry<String, String>> OTHERS =
+      List.of(
+          Map.entry(
+              "model.safetensors.index.json", "checkpoints in several files are not supported yet"),
+          Map.entry("pytorch_model.bin", "PyTorch's own format is not supported yet"),
+          Map.entry("pytorch_model.bin.index.json", "PyTorch's own format is not supported yet"));
 
   private final SafetensorsFile file;
 
@@ -49,7 +47,7 @@ public final class HfCheckpoint implements AutoCloseable {
   public static HfCheckpoint open(Path directory) throws IOException {
     Path file = directory.resolve(FILE);
     if (!Files.exists(file)) {
-      for (Map.Entry<String, String> other : OTHERS.entrySet()) {
+      for (Map.Entry<String, String> other : OTHERS) {
         if (Files.exists(directory.resolve(other.getKey()))) {
           throw new FormatException(
               directory,

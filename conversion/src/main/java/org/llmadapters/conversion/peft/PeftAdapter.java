@@ -19,6 +19,7 @@ import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
+import org.llmadapters.conversion.files.NearestName;
 import org.llmadapters.conversion.files.Problems;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;

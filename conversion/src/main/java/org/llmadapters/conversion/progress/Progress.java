@@ -111,15 +111,14 @@ public final class Progress implements AutoCloseable {
   private String line(long now) {
     double seconds = Math.max(1e-9, (now - started) / 1e9);
     double rate = done / seconds;
-    double fraction = total > 0 ? Math.min(1.0, (double) done / total) : 1.0;
+    double percent = total > 0 ? Math.min(100, 100.0 * done / total) : 100;
     StringBuilder line = new StringBuilder(label).append(' ');
     if (terminal) {
-      int filled = (int) (fraction * BAR_WIDTH);
+      int filled = (int) (percent * BAR_WIDTH / 100);
       line.append('[').append("#".repeat(filled)).append(".".repeat(BAR_WIDTH - filled));
       line.append("] ");
     }
-    line.append(String.format(Locale.ROOT, "%3d%%  ", (int) (fraction * 100)))
-        .append(amounts(rate));
+    line.append(String.format(Locale.ROOT, "%3d%%  ", (int) percent)).append(amounts(rate));
     if (done >= total) {
       line.append("  in ").append(clock(seconds));
     } else if (done > 0) {

@@ -1,5 +1,6 @@
 package org.llmadapters.conversion.tokenizer;
 
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -8,9 +9,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.llmadapters.conversion.files.Json;
@@ -21,6 +24,7 @@ final class JsonTokenizer implements Tokenizer {
   private static final Map<String, String> OPTIONS =
       Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
 
+  private final Path file;
   private final HuggingFaceTokenizer tokenizer;
   private final OptionalInt bosId;
   private final OptionalInt eosId;
@@ -31,11 +35,13 @@ final class JsonTokenizer implements Tokenizer {
   private record SpecialIds(OptionalInt before, OptionalInt after) {}
 
   private JsonTokenizer(
+      Path file,
       HuggingFaceTokenizer tokenizer,
       OptionalInt bosId,
       OptionalInt eosId,
       int vocabSize,
       Optional<SpecialIds> ownSpecialIds) {
+    this.file = file;
     this.tokenizer = tokenizer;
     this.bosId = bosId;
     this.eosId = eosId;
@@ -45,20 +51,48 @@ final class JsonTokenizer implements Tokenizer {
 
   static JsonTokenizer load(Path file, TokenizerSettings settings) throws IOException {
     ObjectNode json = Json.readObject(file);
+    checkTemplates(file, json.path("post_processor"));
     Map<String, Integer> ids = ids(file, json);
     OptionalInt bos = idOf(settings.bosToken(), ids);
     OptionalInt eos = idOf(settings.eosToken(), ids);
     int vocabSize = 1 + ids.values().stream().mapToInt(id -> id).max().orElse(-1);
+    HuggingFaceTokenizer tokenizer =
+        call(
+            file,
+            () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(bytes(json)), OPTIONS));
     return new JsonTokenizer(
-        newTokenizer(file, json), bos, eos, vocabSize, ownSpecialIds(file, settings, bos, eos));
+        file, tokenizer, bos, eos, vocabSize, ownSpecialIds(file, settings, bos, eos));
   }
 
-  private static HuggingFaceTokenizer newTokenizer(Path file, ObjectNode json) throws IOException {
-    byte[] text = json.toString().getBytes(StandardCharsets.UTF_8);
+  private static byte[] bytes(ObjectNode json) {
+    return json.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static <T> T call(Path file, Callable<T> nativeCall) {
     try {
-      return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(text), OPTIONS);
-    } catch (RuntimeException e) { // what the native library throws for all that it dislikes
+      return nativeCall.call();
+    } catch (Exception e) { // RuntimeException itself is what the library throws
       throw new FormatException(file, "is not a tokenizer: " + e.getMessage(), e);
+    }
+  }
+
+  /** The native library ends the whole program if a template uses a token that it does not list. */
+  private static void checkTemplates(Path file, JsonNode processor) {
+    processor.path("processors").forEach(part -> checkTemplates(file, part));
+    if (!processor.path("type").asText().equals("TemplateProcessing")) {
+      return;
+    }
+    for (String template : List.of("single", "pair")) {
+      for (JsonNode part : processor.path(template)) {
+        JsonNode token = part.path("SpecialToken").path("id");
+        if (!token.isMissingNode() && !processor.path("special_tokens").has(token.asText())) {
+          throw new FormatException(
+              file,
+              "is not a tokenizer: post_processor.%s uses the token %s, which special_tokens lacks",
+              template,
+              Json.describe(token));
+        }
+      }
     }
   }
 
@@ -118,12 +152,10 @@ final class JsonTokenizer implements Tokenizer {
   @Override
   public int[] encode(String text, boolean addSpecialTokens) {
     boolean own = addSpecialTokens && ownSpecialIds.isPresent();
-    IntStream ids =
-        LongStream.of(
-                tokenizer
-                    .encode(Tokenizers.wellFormed(text), addSpecialTokens && !own, false)
-                    .getIds())
-            .mapToInt(Math::toIntExact);
+    String wellFormed = Tokenizers.wellFormed(text);
+    Encoding encoding =
+        call(file, () -> tokenizer.encode(wellFormed, addSpecialTokens && !own, false));
+    IntStream ids = LongStream.of(encoding.getIds()).mapToInt(Math::toIntExact);
     if (own) {
       ids = IntStream.concat(ownSpecialIds.get().before().stream(), ids);
       ids = IntStream.concat(ids, ownSpecialIds.get().after().stream());
@@ -135,7 +167,7 @@ final class JsonTokenizer implements Tokenizer {
   public String decode(int[] ids, boolean skipSpecialTokens) {
     Tokenizers.requireNotNegative(ids);
     long[] known = IntStream.of(ids).filter(id -> id < vocabSize).asLongStream().toArray();
-    return tokenizer.decode(known, skipSpecialTokens);
+    return call(file, () -> tokenizer.decode(known, skipSpecialTokens));
   }
 
   @Override

@@ -1,5 +1,7 @@
 package org.llmadapters.conversion.tokenizer;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,9 +37,7 @@ public final class Tokenizers {
    * native code must not see.
    */
   static String wellFormed(String text) {
-    return new String(
-        text.getBytes(java.nio.charset.StandardCharsets.UTF_8),
-        java.nio.charset.StandardCharsets.UTF_8);
+    return new String(text.getBytes(UTF_8), UTF_8);
   }
 
   /** Throws if an id is negative. */

@@ -3,6 +3,7 @@ package org.llmadapters.conversion.files;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,7 +39,7 @@ final class JsonTest {
     assertThat(directory.toFile().list()).containsExactly("config.json");
   }
 
-  private static com.fasterxml.jackson.databind.node.ArrayNode array() {
+  private static ArrayNode array() {
     return Json.object().putArray("x").add(1).add(2);
   }
 
@@ -106,7 +108,7 @@ final class JsonTest {
     fields.booleanOr("b", false);
     fields.optionalString("s");
     fields.object("o").orElseThrow().requireInt("x");
-    assertThat(fields.unknown(java.util.Set.of("i", "d", "b", "s", "o"))).containsExactly("u");
+    assertThat(fields.unknown(Set.of("i", "d", "b", "s", "o"))).containsExactly("u");
     assertThatThrownBy(() -> fields.build(() -> "unused"))
         .isInstanceOf(FormatException.class)
         .hasMessage(

@@ -2,6 +2,10 @@ package org.llmadapters.graph.arch;
 
 import java.util.Arrays;
 import java.util.List;
+import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.block.DecoderModel;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.spec.BlockSpec;
 
 /** The model families, by the {@code model_type} of their {@code config.json}. */
@@ -29,6 +33,15 @@ public enum Architecture {
   /** All values of {@code model_type} that are supported. */
   public static List<String> modelTypes() {
     return Arrays.stream(values()).map(Architecture::modelType).toList();
+  }
+
+  /**
+   * The graph of a model with the sizes of {@code config} and weights of {@code dtype}.
+   *
+   * @throws IllegalArgumentException if its family is none of {@link #modelTypes()}
+   */
+  public static BaseGraph build(ModelConfig config, WeightDtype dtype) {
+    return DecoderModel.build(of(config.modelType()).spec, config, dtype);
   }
 
   /**

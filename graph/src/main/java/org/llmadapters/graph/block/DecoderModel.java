@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
@@ -44,21 +43,17 @@ public final class DecoderModel {
   private final Variables variables;
   private final Ops root;
 
-  private DecoderModel(Graph graph, ModelConfig config, WeightDtype dtype) {
+  private DecoderModel(Graph graph, BlockSpec spec, ModelConfig config, WeightDtype dtype) {
     this.config = config;
-    this.spec = Architecture.of(config.modelType()).spec();
+    this.spec = spec;
     this.root = Ops.create(graph);
     this.variables = new Variables(root.scope(), dtype);
   }
 
-  /**
-   * The graph of {@code config} with weights of {@code dtype}.
-   *
-   * @throws IllegalArgumentException if the family is not supported
-   */
-  public static BaseGraph build(ModelConfig config, WeightDtype dtype) {
+  /** The graph of a model wired as {@code spec} says, with weights of {@code dtype}. */
+  public static BaseGraph build(BlockSpec spec, ModelConfig config, WeightDtype dtype) {
     try (Graph graph = new Graph()) {
-      DecoderModel model = new DecoderModel(graph, config, dtype);
+      DecoderModel model = new DecoderModel(graph, spec, config, dtype);
       Map<String, SignatureDef> signatures = new LinkedHashMap<>();
       signatures.put("serving_default", model.buildFull());
       signatures.put("decode", model.buildDecode());

@@ -87,23 +87,34 @@ public final class ModelSession implements AutoCloseable {
     }
   }
 
-  /** Gives float32 variables their values; row-major arrays by variable name. */
+  /**
+   * Gives variables their values: row-major float32 arrays by variable name, rounded to the
+   * variable's dtype.
+   */
   public void assign(Map<String, float[]> values) {
     values.forEach(this::assign);
   }
 
   private void assign(String name, float[] value) {
     Weight weight = declared(name);
+    if (value.length != weight.elements()) {
+      throw new IllegalArgumentException(
+          name + ": got " + value.length + " values for shape " + weight.shape());
+    }
     String target = "assign/" + weight.node();
     String feed = "value/" + weight.node();
     if (graph.operation(target) == null) {
-      var placeholder =
+      Operand<TFloat32> placeholder =
           graph
               .opBuilder("Placeholder", feed, tf.scope())
               .setAttr("dtype", WeightDtype.FLOAT32.dataType())
               .setAttr("shape", shape(weight))
-              .build();
-      assign(weight, placeholder.output(0), target);
+              .build()
+              .output(0);
+      assign(
+          weight,
+          isFloat32(name) ? placeholder : TensorTypes.cast(tf, placeholder, weight.dtype()),
+          target);
     }
     try (TFloat32 tensor = TFloat32.tensorOf(shape(weight), DataBuffers.of(value, true, false))) {
       session.runner().feed(feed, tensor).addTarget(target).run().close();

@@ -16,7 +16,8 @@ public final class GraphChecks {
 
   /**
    * Checks that names are unique, that every input exists, that there is no cycle, and that {@code
-   * rewritten} still has every node of {@code base} with the same operation and attributes.
+   * rewritten} still has every node of {@code base} with the same operation, attributes and number
+   * of inputs.
    *
    * @throws IllegalStateException that lists every violation, and how many nodes and edges the
    *     rewrite changed
@@ -41,6 +42,7 @@ public final class GraphChecks {
       NodeDef after = nodes.get(before.getName());
       if (after == null
           || !after.getOp().equals(before.getOp())
+          || after.getInputCount() != before.getInputCount()
           || !after.getAttrMap().equals(before.getAttrMap())) {
         problems.add(before.getName() + " of the base was changed or lost");
       } else {
@@ -52,12 +54,11 @@ public final class GraphChecks {
     }
     if (!problems.isEmpty()) {
       throw new IllegalStateException(
-          "invalid graph after a rewrite (+"
-              + (rewritten.getNodeCount() - base.getNodeCount())
-              + " nodes, "
-              + movedEdges
-              + " edges moved):\n  "
-              + String.join("\n  ", problems.subList(0, Math.min(problems.size(), 20))));
+          String.format(
+              "invalid graph after a rewrite (%+d nodes, %d edges moved):\n  %s",
+              rewritten.getNodeCount() - base.getNodeCount(),
+              movedEdges,
+              String.join("\n  ", problems.subList(0, Math.min(problems.size(), 20)))));
     }
   }
 

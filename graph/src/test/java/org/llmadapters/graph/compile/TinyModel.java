@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.RopeConfig;
@@ -48,7 +48,7 @@ final class TinyModel implements AutoCloseable {
             1e-6,
             false,
             new TokenIds(OptionalInt.of(1), eos, OptionalInt.of(PAD)));
-    this.base = DecoderModel.build(config, WeightDtype.FLOAT32);
+    this.base = Architecture.build(config, WeightDtype.FLOAT32);
     this.session = new ModelSession(new SessionOptions(1));
     session.declare(base.weights());
     session.assign(values());

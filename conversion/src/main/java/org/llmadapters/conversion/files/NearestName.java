@@ -1,10 +1,10 @@
-package org.llmadapters.conversion.peft;
+package org.llmadapters.conversion.files;
 
 import java.util.Collection;
 import java.util.Optional;
 
 /** Finds the name that was probably meant. */
-final class NearestName {
+public final class NearestName {
   private static final int MAX_LENGTH = 200;
 
   private NearestName() {}
@@ -13,7 +13,7 @@ final class NearestName {
    * The name of {@code names} with the smallest edit distance (inserted, deleted and replaced
    * characters) to {@code name}, if it is at most a quarter of its length.
    */
-  static Optional<String> of(String name, Collection<String> names) {
+  public static Optional<String> of(String name, Collection<String> names) {
     if (name.length() > MAX_LENGTH) {
       return Optional.empty();
     }

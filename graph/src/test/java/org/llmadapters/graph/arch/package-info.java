@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.graph.arch;
+
+import org.jspecify.annotations.NullMarked;

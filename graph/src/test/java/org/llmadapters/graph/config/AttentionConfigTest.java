@@ -1,0 +1,46 @@
+package org.llmadapters.graph.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+final class AttentionConfigTest {
+
+  @Test
+  void countsTheQueryHeadsThatShareAKey() {
+    assertThat(new AttentionConfig(6, 2, 4, false).queryGroups()).isEqualTo(3);
+    assertThat(new AttentionConfig(6, 6, 4, false).queryGroups()).isEqualTo(1);
+  }
+
+  @Test
+  void listsEverySizeThatIsOutOfRange() {
+    assertThatThrownBy(() -> new AttentionConfig(0, 1025, 4098, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "num_attention_heads must be between 1 and 1024, got 0;"
+                + " num_key_value_heads must be between 1 and 1024, got 1025;"
+                + " head_dim must be between 1 and 4096, got 4098");
+  }
+
+  @Test
+  void rejectsKeyHeadsThatDoNotDivideTheQueryHeads() {
+    assertThatThrownBy(() -> new AttentionConfig(6, 4, 8, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("num_attention_heads (6) must be a multiple of num_key_value_heads (4)");
+  }
+
+  @Test
+  void rejectsMoreKeyHeadsThanQueryHeads() {
+    assertThatThrownBy(() -> new AttentionConfig(2, 4, 8, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("num_attention_heads (2) must be a multiple of num_key_value_heads (4)");
+  }
+
+  @Test
+  void rejectsHeadsOfOddWidth() {
+    assertThatThrownBy(() -> new AttentionConfig(3, 1, 5, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("head_dim must be even for rotary positions, got 5");
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.graph.config;
+
+import org.jspecify.annotations.NullMarked;

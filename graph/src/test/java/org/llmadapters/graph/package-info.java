@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.graph;
+
+import org.jspecify.annotations.NullMarked;

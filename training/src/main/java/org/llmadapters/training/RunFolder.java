@@ -1,0 +1,77 @@
+package org.llmadapters.training;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.llmadapters.conversion.files.OutputDirectory;
+
+/** The folder of a run: what may lie in it, and how it is emptied for a new one. */
+final class RunFolder {
+  private static final Set<String> FILES =
+      Set.of(
+          "run.json",
+          "metrics.jsonl",
+          "adapter_config.json",
+          "adapter_model.safetensors",
+          "config.json",
+          "generation_config.json",
+          "model.safetensors",
+          "tokenizer.json",
+          "tokenizer.model",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "vocab.json",
+          "merges.txt",
+          "chat_template.jinja");
+
+  private RunFolder() {}
+
+  /** Whether there is anything in {@code folder}. */
+  static boolean isUsed(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return false;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder)) {
+      return entries.iterator().hasNext();
+    }
+  }
+
+  /**
+   * Deletes an earlier run.
+   *
+   * @throws IllegalArgumentException if the folder holds anything else, which is then all still
+   *     there
+   */
+  static void clear(Path folder) throws IOException {
+    List<Path> entries = new ArrayList<>();
+    List<String> foreign = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
+      for (Path entry : stream) {
+        String name = entry.getFileName().toString();
+        entries.add(entry);
+        if (!FILES.contains(name) && !name.matches("checkpoint-\\d+")) {
+          foreign.add(name);
+        }
+      }
+    }
+    if (!foreign.isEmpty()) {
+      throw new IllegalArgumentException(
+          folder
+              + ": holds "
+              + String.join(", ", foreign)
+              + ", which no training run wrote; nothing was deleted. Name another folder");
+    }
+    for (Path entry : entries) {
+      if (Files.isDirectory(entry)) {
+        OutputDirectory.delete(entry);
+      } else {
+        Files.delete(entry);
+      }
+    }
+  }
+}

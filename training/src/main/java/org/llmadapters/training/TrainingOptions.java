@@ -1,0 +1,142 @@
+package org.llmadapters.training;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.eval.prompt.PromptTemplate;
+
+/**
+ * A training run as its user asks for it.
+ *
+ * @param model what is trained
+ * @param data what it is trained on
+ * @param loop batches and steps
+ * @param optimizer the update
+ * @param schedule the learning rate
+ * @param output where everything goes
+ * @param compile whether XLA compiles the step
+ */
+public record TrainingOptions(
+    Model model,
+    Data data,
+    Loop loop,
+    OptimizerConfig optimizer,
+    Schedule schedule,
+    Output output,
+    Compile compile) {
+
+  /**
+   * What is trained.
+   *
+   * @param directory a base SavedModel; with {@code randomInit} a folder with {@code config.json}
+   *     and tokenizer
+   * @param randomInit start from random weights; only for full training
+   * @param adapter what to train; empty trains all weights
+   * @param initialAdapter a PEFT directory whose values to start from
+   */
+  public record Model(
+      Path directory,
+      boolean randomInit,
+      Optional<AdapterConfig> adapter,
+      Optional<Path> initialAdapter) {
+    public Model {
+      if (randomInit && adapter.isPresent()) {
+        throw new IllegalArgumentException(
+            "--random-init is for --adapter full: an adapter on random weights learns nothing");
+      }
+      if (initialAdapter.isPresent() && adapter.isEmpty()) {
+        throw new IllegalArgumentException("--init-adapter needs an adapter, not --adapter full");
+      }
+    }
+  }
+
+  /**
+   * What it is trained on.
+   *
+   * @param file Alpaca JSON or JSONL, or pre-tokenized JSONL
+   * @param template makes a text of an Alpaca record
+   * @param cutoffLen {@code cutoff_len}: longest example in tokens
+   * @param trainOnInputs {@code train_on_inputs}: whether the prompt is predicted too
+   * @param valSetSize {@code val_set_size}: records set aside for the evaluation loss
+   */
+  public record Data(
+      Path file, PromptTemplate template, int cutoffLen, boolean trainOnInputs, int valSetSize) {}
+
+  /**
+   * Batches and steps.
+   *
+   * @param batchSize {@code batch_size}: examples per update
+   * @param microBatchSize {@code micro_batch_size}: examples per call; divides the batch size
+   * @param numEpochs {@code num_epochs}
+   * @param maxSteps {@code max_steps}: updates, instead of epochs; 0 for none
+   * @param shuffle whether each epoch has an order of its own
+   * @param seed of order, initial values and dropout
+   */
+  public record Loop(
+      int batchSize, int microBatchSize, int numEpochs, long maxSteps, boolean shuffle, long seed) {
+    public Loop {
+      if (microBatchSize < 1 || batchSize < 1 || batchSize % microBatchSize != 0) {
+        throw new IllegalArgumentException(
+            "batch_size ("
+                + batchSize
+                + ") must be a multiple of micro_batch_size ("
+                + microBatchSize
+                + "), both at least 1");
+      }
+      if (numEpochs < 1 || maxSteps < 0) {
+        throw new IllegalArgumentException(
+            "num_epochs must be >= 1 and max_steps >= 0, got " + numEpochs + " and " + maxSteps);
+      }
+    }
+  }
+
+  /**
+   * The learning rate.
+   *
+   * @param kind its course
+   * @param learningRate {@code learning_rate}: its peak
+   * @param warmupSteps {@code warmup_steps}: updates until the peak
+   */
+  public record Schedule(LearningRateSchedule.Kind kind, double learningRate, long warmupSteps) {}
+
+  /**
+   * Where everything goes.
+   *
+   * @param directory the run's folder
+   * @param saving when to save and evaluate
+   * @param resume go on from the newest checkpoint
+   * @param overwrite replace an earlier run in the folder
+   */
+  public record Output(Path directory, Saving saving, boolean resume, boolean overwrite) {}
+
+  /**
+   * When checkpoints are saved and the loss on validation data is computed.
+   *
+   * @param saveSteps {@code save_steps}: updates between checkpoints
+   * @param saveTotalLimit {@code save_total_limit}: checkpoints kept
+   * @param evalSteps {@code eval_steps}: updates between evaluations
+   */
+  public record Saving(long saveSteps, int saveTotalLimit, long evalSteps) {
+    public Saving {
+      if (saveSteps < 1 || saveTotalLimit < 1 || evalSteps < 1) {
+        throw new IllegalArgumentException(
+            "save_steps, save_total_limit and eval_steps must be >= 1, got "
+                + saveSteps
+                + ", "
+                + saveTotalLimit
+                + " and "
+                + evalSteps);
+      }
+    }
+  }
+
+  /** Whether XLA compiles the step. */
+  public enum Compile {
+    /** Where it pays: for runs long enough to make up for compiling. */
+    AUTO,
+    /** Always. */
+    ON,
+    /** Never. */
+    OFF
+  }
+}

@@ -1,0 +1,142 @@
+package org.llmadapters.training.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.FileSystemException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.graph.FormatException;
+import org.llmadapters.training.RunFile;
+import org.llmadapters.training.TrainCommand;
+import org.llmadapters.training.bench.BenchCommand;
+import org.llmadapters.training.sample.SampleCommand;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code llm-adapters}: parses the command line and turns exceptions into one paragraph on stderr.
+ * Exit code 0 for done, 1 for failed, 2 for wrong usage.
+ */
+@Command(
+    name = "llm-adapters",
+    description = "Adapter fine-tuning of large language models on the JVM.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {TrainCommand.class, BenchCommand.class, SampleCommand.class})
+public final class Main implements Callable<Integer> {
+  private static final String CONFIG = "--config";
+  private static final int FAILED = 1;
+  private static final int WRONG_USAGE = 2;
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "Show stack traces of errors.")
+  private boolean verbose;
+
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      scope = ScopeType.INHERIT,
+      description = "Show this help.")
+  @SuppressWarnings("UnusedVariable") // picocli acts on it
+  private boolean help;
+
+  @Spec private @Nullable CommandSpec spec;
+
+  /** Runs one command and ends the process. */
+  public static void main(String[] arguments) {
+    System.exit(
+        run(
+            arguments,
+            new PrintWriter(System.out, true, UTF_8),
+            new PrintWriter(System.err, true, UTF_8)));
+  }
+
+  /** Runs one command; results go to {@code out}, all else to {@code err}. Gives the exit code. */
+  public static int run(String[] arguments, PrintWriter out, PrintWriter err) {
+    Main main = new Main();
+    CommandLine commandLine = new CommandLine(main);
+    commandLine.setOut(out);
+    commandLine.setErr(err);
+    commandLine.setUsageHelpAutoWidth(true);
+    commandLine.setParameterExceptionHandler(Main::explainUsage);
+    commandLine.setExecutionExceptionHandler(
+        (exception, command, parsed) -> main.explain(exception, command));
+    try {
+      useConfigFile(arguments, commandLine);
+    } catch (IOException | FormatException e) {
+      return main.explain(e, commandLine);
+    }
+    return commandLine.execute(arguments);
+  }
+
+  @Override
+  public Integer call() {
+    throw new ParameterException(
+        java.util.Objects.requireNonNull(spec).commandLine(), "name a command");
+  }
+
+  /**
+   * {@code --config FILE} has to be known before the flags are parsed, since it fills in what they
+   * leave open.
+   */
+  private static void useConfigFile(String[] arguments, CommandLine commandLine)
+      throws IOException {
+    CommandLine command =
+        arguments.length == 0 ? null : commandLine.getSubcommands().get(arguments[0]);
+    if (command == null || command.getCommandSpec().findOption(CONFIG) == null) {
+      return;
+    }
+    for (int i = 1; i < arguments.length; i++) {
+      if (arguments[i].startsWith(CONFIG + "=")) {
+        RunFile.useAsDefaults(Path.of(arguments[i].substring(CONFIG.length() + 1)), command);
+      } else if (arguments[i - 1].equals(CONFIG)) {
+        RunFile.useAsDefaults(Path.of(arguments[i]), command);
+      }
+    }
+  }
+
+  private static int explainUsage(ParameterException exception, String[] arguments) {
+    CommandLine command = exception.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("error: " + exception.getMessage());
+    if (!CommandLine.UnmatchedArgumentException.printSuggestions(exception, err)) {
+      err.println("see: " + command.getCommandSpec().qualifiedName() + " --help");
+    }
+    return WRONG_USAGE;
+  }
+
+  private int explain(Exception exception, CommandLine command) {
+    command.getErr().println("error: " + message(exception));
+    if (verbose) {
+      exception.printStackTrace(command.getErr());
+    }
+    return exception instanceof IllegalArgumentException ? WRONG_USAGE : FAILED;
+  }
+
+  private static String message(Exception exception) {
+    String message = exception.getMessage();
+    if (exception instanceof FileSystemException file && file.getReason() == null) {
+      // NoSuchFileException and its kin have only the file as their message.
+      return message
+          + ": "
+          + exception
+              .getClass()
+              .getSimpleName()
+              .replace("Exception", "")
+              .replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+              .toLowerCase(java.util.Locale.ROOT);
+    }
+    return message == null
+        ? exception.getClass().getSimpleName() + " (run again with --verbose)"
+        : message;
+  }
+}
