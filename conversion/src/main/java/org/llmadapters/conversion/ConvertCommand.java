@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
       "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b",
       "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b --dtype bfloat16 --overwrite"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class ConvertCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -50,12 +50,6 @@ public final class ConvertCommand implements Callable<Integer> {
 
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
 
   @Override
   public Integer call() throws IOException {

@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
       "  llm-adapters inspect --model llama-7b",
       "  llm-adapters inspect --model llama-7b --adapter math"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class InspectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -49,12 +49,6 @@ public final class InspectCommand implements Callable<Integer> {
       paramLabel = "DIR",
       description = "Adapter directory in PEFT's format.")
   private @Nullable Path adapter;
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
 
   @Override
   public Integer call() throws IOException {

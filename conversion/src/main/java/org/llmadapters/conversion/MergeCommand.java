@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
       "  llm-adapters merge --checkpoint llama-7b-hf --adapter math --output math-hf",
       "  llm-adapters merge --checkpoint llama-7b-hf --adapter math --output merged --dtype float16"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class MergeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -58,12 +58,6 @@ public final class MergeCommand implements Callable<Integer> {
 
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
 
   @Override
   public Integer call() throws IOException {

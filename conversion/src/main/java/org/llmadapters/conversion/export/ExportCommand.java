@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
       "  llm-adapters export --model llama-7b --adapter math --output models/math",
       "  llm-adapters export --model llama-7b --adapter math --output models/math --version 2 --merge"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class ExportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -60,12 +60,6 @@ public final class ExportCommand implements Callable<Integer> {
 
   @Option(names = "--overwrite", description = "Replace this version if it exists.")
   private boolean overwrite;
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  private boolean help;
 
   @Override
   public Integer call() throws IOException {

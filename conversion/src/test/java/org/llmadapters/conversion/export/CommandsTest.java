@@ -17,19 +17,39 @@ import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.InspectCommand;
 import org.llmadapters.conversion.MergeCommand;
 import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
 
 /** What the commands of this module take and print. */
 final class CommandsTest {
   @TempDir Path directory;
 
+  /** Stands for the launcher, which gives every command its help. */
+  @Command(name = "llm-adapters")
+  private static final class Program {
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        scope = ScopeType.INHERIT)
+    @SuppressWarnings("UnusedVariable") // picocli acts on it
+    private boolean help;
+  }
+
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
 
   private int run(Callable<Integer> command, Object... arguments) {
-    return new CommandLine(command)
+    CommandLine program = new CommandLine(new Program());
+    String name = new CommandLine(command).getCommandName();
+    String[] line =
+        Stream.concat(Stream.of(name), Stream.of(arguments).map(Object::toString))
+            .toArray(String[]::new);
+    return program
+        .addSubcommand(command)
         .setOut(new PrintWriter(out))
         .setErr(new PrintWriter(err))
-        .execute(Stream.of(arguments).map(Object::toString).toArray(String[]::new));
+        .execute(line);
   }
 
   private Path convert() {
