@@ -16,13 +16,14 @@ import picocli.CommandLine.Spec;
     name = "convert",
     description = "Convert a Hugging Face checkpoint to a base SavedModel, once per model.",
     sortOptions = false,
+    usageHelpWidth = 100,
     footer = {
       "",
       "Examples:",
       "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b",
       "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b --dtype bfloat16 --overwrite"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class ConvertCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

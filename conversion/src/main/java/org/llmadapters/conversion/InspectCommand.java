@@ -26,13 +26,14 @@ import picocli.CommandLine.Spec;
       "with --adapter also what the adapter is and whether it fits."
     },
     sortOptions = false,
+    usageHelpWidth = 100,
     footer = {
       "",
       "Examples:",
       "  llm-adapters inspect --model llama-7b",
-      "  llm-adapters inspect --model llama-7b --adapter math-lora"
+      "  llm-adapters inspect --model llama-7b --adapter math"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class InspectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

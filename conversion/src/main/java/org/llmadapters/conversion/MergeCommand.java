@@ -17,13 +17,14 @@ import picocli.CommandLine.Spec;
     name = "merge",
     description = "Merge an adapter into a Hugging Face checkpoint; writes a new checkpoint.",
     sortOptions = false,
+    usageHelpWidth = 100,
     footer = {
       "",
       "Examples:",
-      "  llm-adapters merge --checkpoint llama-7b-hf --adapter math-lora --output llama-7b-math-hf",
-      "  llm-adapters merge --checkpoint llama-7b-hf --adapter math-lora --output merged --dtype float16"
+      "  llm-adapters merge --checkpoint llama-7b-hf --adapter math --output math-hf",
+      "  llm-adapters merge --checkpoint llama-7b-hf --adapter math --output merged --dtype float16"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class MergeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

@@ -10,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -132,7 +133,7 @@ final class ConverterTest {
   static void rewrite(SafetensorsFile source, Path directory, SafetensorsWriter.Entry... more)
       throws IOException {
     List<SafetensorsWriter.Entry> entries =
-        new java.util.ArrayList<>(
+        new ArrayList<>(
             source.tensors().values().stream()
                 .map(
                     tensor ->

@@ -8,6 +8,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
@@ -35,8 +36,8 @@ public final class Golden {
   }
 
   /** Copies a checkpoint to {@code target}, with another {@code eos_token_id}, null for none. */
-  public static Path checkpoint(
-      String name, Path target, @org.jspecify.annotations.Nullable Integer eos) throws IOException {
+  public static Path checkpoint(String name, Path target, @Nullable Integer eos)
+      throws IOException {
     Files.createDirectories(target);
     Files.copy(path(name).resolve("model.safetensors"), target.resolve("model.safetensors"));
     ObjectNode config = Json.readObject(path(name).resolve(HfConfig.FILE));

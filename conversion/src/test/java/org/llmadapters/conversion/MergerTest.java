@@ -8,14 +8,18 @@ import java.io.IOException;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
+import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.conversion.safetensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.config.WeightDtype;
@@ -30,7 +34,7 @@ final class MergerTest {
   private static byte[] bytes(SafetensorsFile file, TensorInfo tensor) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     WeightDtype dtype =
-        java.util.Arrays.stream(WeightDtype.values())
+        Arrays.stream(WeightDtype.values())
             .filter(known -> known.safetensorsName().equals(tensor.dtype()))
             .findFirst()
             .orElseThrow();
@@ -64,7 +68,7 @@ final class MergerTest {
           assertThat(after.readFloats(tensor.name()))
               .containsExactly(
                   golden.readFloats(expected),
-                  org.assertj.core.data.Offset.offset(1e-6f)); // one rounding more in PyTorch
+                  Offset.offset(1e-6f)); // one rounding more in PyTorch
           assertThat(bytes(after, now)).isNotEqualTo(bytes(before, tensor));
         } else {
           assertThat(bytes(after, now)).as(tensor.name()).isEqualTo(bytes(before, tensor));
@@ -211,10 +215,8 @@ final class MergerTest {
       ConverterTest.rewrite(
           source,
           checkpoint,
-          new org.llmadapters.conversion.safetensors.SafetensorsWriter.Entry(
-              "model.layers.0.self_attn.rotary_emb.inv_freq",
-              WeightDtype.FLOAT32,
-              java.util.List.of(4L)));
+          new SafetensorsWriter.Entry(
+              "model.layers.0.self_attn.rotary_emb.inv_freq", WeightDtype.FLOAT32, List.of(4L)));
     }
     Files.copy(Golden.path("llama/base/config.json"), checkpoint.resolve(HfConfig.FILE));
     Path output = directory.resolve("merged");

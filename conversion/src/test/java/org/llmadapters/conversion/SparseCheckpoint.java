@@ -16,11 +16,11 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.WeightDtype;
 
 /** A large float32 checkpoint of zeros that takes no room on a disk. */
-final class SparseCheckpoint {
+public final class SparseCheckpoint {
   private SparseCheckpoint() {}
 
   /** One layer; its embedding and its output layer are [vocabSize, hiddenSize]. */
-  static Path write(Path directory, int vocabSize, int hiddenSize) throws IOException {
+  public static Path write(Path directory, int vocabSize, int hiddenSize) throws IOException {
     Files.createDirectories(directory);
     ObjectNode config = Json.readObject(Golden.path("llama/base").resolve(HfConfig.FILE));
     config.put("vocab_size", vocabSize).put("hidden_size", hiddenSize).put("num_hidden_layers", 1);

@@ -18,13 +18,14 @@ import picocli.CommandLine.Spec;
     name = "export",
     description = "Write a versioned model for TensorFlow Serving.",
     sortOptions = false,
+    usageHelpWidth = 100,
     footer = {
       "",
       "Examples:",
-      "  llm-adapters export --model llama-7b --adapter math-lora --output models/math",
-      "  llm-adapters export --model llama-7b --adapter math-lora --output models/math --version 2 --merge"
+      "  llm-adapters export --model llama-7b --adapter math --output models/math",
+      "  llm-adapters export --model llama-7b --adapter math --output models/math --version 2 --merge"
     })
-@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+@SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class ExportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

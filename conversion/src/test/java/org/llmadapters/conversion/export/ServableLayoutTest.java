@@ -10,7 +10,6 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,12 +25,18 @@ import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.LoadedModel;
 import org.llmadapters.graph.savedmodel.MaskedCrc32c;
 import org.llmadapters.graph.savedmodel.SavedModelReader;
+import org.tensorflow.EagerSession;
+import org.tensorflow.Operand;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.op.Ops;
 import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.MetaGraphDef;
 import org.tensorflow.proto.SignatureDef;
 import org.tensorflow.proto.TensorInfo;
 import org.tensorflow.proto.TensorProto;
 import org.tensorflow.proto.TensorShapeProto;
+import org.tensorflow.types.TString;
+import org.tensorflow.types.family.TType;
 
 /** An exported version, looked at as TensorFlow Serving does: files, signatures, warm-up. */
 final class ServableLayoutTest {
@@ -216,12 +221,32 @@ final class ServableLayoutTest {
   }
 
   @Test
-  void framesRecordsAsTensorFlowDoes() throws IOException {
-    Path file = directory.resolve("records");
-    TfRecordFile.write(file, List.of(ByteString.copyFromUtf8("x"), ByteString.EMPTY));
-    byte[] bytes = Files.readAllBytes(file);
-    assertThat(bytes).hasSize(17 + 16);
-    assertThat(Arrays.copyOf(bytes, 8)).containsExactly(1, 0, 0, 0, 0, 0, 0, 0);
-    assertThat(bytes[12]).isEqualTo((byte) 'x');
+  void tensorFlowReadsTheRecords() throws IOException {
+    List<ByteString> expected = records();
+    try (EagerSession session = EagerSession.create()) {
+      Ops tf = Ops.create(session);
+      // Ops has only version 2 of this operation, which cannot be iterated over in TensorFlow 2.18.
+      Operand<TType> dataset =
+          tf.scope()
+              .env()
+              .opBuilder("TFRecordDataset", "records", tf.scope())
+              .addInput(
+                  tf.constant(
+                          servable.resolve("assets.extra/tf_serving_warmup_requests").toString())
+                      .asOutput())
+              .addInput(tf.constant("").asOutput())
+              .addInput(tf.constant(0L).asOutput())
+              .build()
+              .output(0);
+      List<Class<? extends TType>> types = List.of(TString.class);
+      List<Shape> shapes = List.of(Shape.scalar());
+      var iterator = tf.data.anonymousIterator(types, shapes);
+      tf.data.makeIterator(dataset, iterator.handle());
+      for (ByteString record : expected) {
+        var next = tf.data.iteratorGetNext(iterator.handle(), types, shapes);
+        TString read = (TString) next.components().get(0).asTensor();
+        assertThat(ByteString.copyFrom(read.asBytes().getObject())).isEqualTo(record);
+      }
+    }
   }
 }

@@ -21,6 +21,7 @@ import org.llmadapters.conversion.TestAdapter;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.savedmodel.SavedModelReader;
 import org.tensorflow.proto.FunctionDef;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
@@ -222,16 +223,24 @@ final class ServingExportTest {
         .isInstanceOf(FormatException.class)
         .hasMessageStartingWith(
             output + ": is the versions of an exported model, expected a base SavedModel;");
-    assertThatThrownBy(() -> export(base, Optional.of(base), false))
-        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> exportAgain(base, base))
+        .isInstanceOf(FormatException.class)
+        .hasMessageStartingWith(base + ": is a base SavedModel, expected an adapter; make one");
+    assertThatThrownBy(() -> exportAgain(output.resolve("1"), Golden.path("llama/adapters/lora")))
+        .isInstanceOf(FormatException.class)
+        .hasMessageContaining("expected serving_default and decode; make a base model with:");
+    assertThat(output.toFile().list()).containsExactly("1");
+  }
+
+  private void exportAgain(Path model, Path adapter) throws IOException {
+    ServingExport.export(new ExportConfig(model, Optional.of(adapter), output, 2, false, false));
   }
 
   @Test
   void nothingAsksToBeCompiledAndTheDecodeGraphIsGone() throws IOException {
     Path adapter = Golden.path("llama/adapters/lora");
     ServingExport.Report report = export(convert("llama"), Optional.of(adapter), false);
-    GraphDef graph =
-        org.llmadapters.graph.savedmodel.SavedModelReader.read(report.directory()).getGraphDef();
+    GraphDef graph = SavedModelReader.read(report.directory()).getGraphDef();
     assertThat(graph.getNodeList())
         .noneMatch(ServingExportTest::mustCompile)
         .noneMatch(node -> node.getName().startsWith("decode/"))
