@@ -1,11 +1,14 @@
 package org.llmadapters.conversion;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.conversion.tokenizer.Tokenizers;
@@ -41,6 +44,7 @@ public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, B
    *     fit its graph
    */
   public static BaseModel open(Path directory) throws IOException {
+    DirectoryKind.BASE_MODEL.require(directory);
     MetaGraphDef metaGraph = SavedModelReader.read(directory);
     Map<String, SignatureDef> signatures = metaGraph.getSignatureDefMap();
     if (!signatures.containsKey("serving_default") || !signatures.containsKey("decode")) {
@@ -96,6 +100,23 @@ public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, B
   /** The folder with {@code config.json} and the tokenizer. */
   public Path assets() {
     return directory.resolve(ModelAssets.DIRECTORY);
+  }
+
+  /**
+   * The ids that end a generated text: those of {@code generation_config.json} if it names any,
+   * else the model's.
+   */
+  public List<Integer> endIds() throws IOException {
+    Path file = assets().resolve("generation_config.json");
+    if (Files.isRegularFile(file)) {
+      JsonFields fields = JsonFields.of(file, Json.readObject(file));
+      List<Integer> ids = fields.has("eos_token_id") ? fields.ints("eos_token_id") : List.of();
+      fields.throwIfAny();
+      if (!ids.isEmpty()) {
+        return ids;
+      }
+    }
+    return config.tokenIds().eos();
   }
 
   /** Number of parameters. */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.llmadapters.conversion.files.OutputDirectory;
 import org.llmadapters.conversion.hf.HfCheckpoint;
@@ -12,6 +13,7 @@ import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
@@ -35,14 +37,31 @@ public final class Converter {
   /**
    * What was converted.
    *
+   * @param dtype of the weights now
    * @param parameters number of weights' elements
    * @param bytes size of the weights in the new dtype
    * @param dropped tensors of the checkpoint that the model does not need
+   * @param tokenizer the file of the tokenizer that came along
    */
-  public record Report(long parameters, long bytes, List<String> dropped) {
+  public record Report(
+      WeightDtype dtype,
+      long parameters,
+      long bytes,
+      List<String> dropped,
+      Optional<String> tokenizer) {
     public Report {
       dropped = List.copyOf(dropped);
     }
+  }
+
+  /**
+   * Converts {@code checkpoint} to {@code output} in the dtype that it is stored in; else as {@link
+   * #convert(Path, Path, WeightDtype, boolean)}.
+   */
+  public static Report convert(Path checkpoint, Path output, boolean overwrite) throws IOException {
+    DirectoryKind.CHECKPOINT.require(checkpoint);
+    HfConfig config = HfConfig.read(checkpoint);
+    return convert(checkpoint, config.model(), output, config.storedDtype(), overwrite);
   }
 
   /**
@@ -55,19 +74,37 @@ public final class Converter {
    */
   public static Report convert(Path checkpoint, Path output, WeightDtype dtype, boolean overwrite)
       throws IOException {
-    HfConfig config = HfConfig.read(checkpoint);
-    BaseGraph base = Architecture.build(config.model(), dtype);
+    DirectoryKind.CHECKPOINT.require(checkpoint);
+    return convert(checkpoint, HfConfig.read(checkpoint).model(), output, dtype, overwrite);
+  }
+
+  private static Report convert(
+      Path checkpoint, ModelConfig config, Path output, WeightDtype dtype, boolean overwrite)
+      throws IOException {
+    BaseGraph base = Architecture.build(config, dtype);
     try (HfCheckpoint weights = HfCheckpoint.open(checkpoint)) {
-      List<String> dropped = weights.check(base.weights(), Set.of());
+      List<String> dropped = weights.check(base.weights(), droppable(config));
       try (OutputDirectory directory = OutputDirectory.create(output, overwrite, checkpoint)) {
         writeGraph(base, directory.path());
         long bytes = copyWeights(base.weights(), weights, directory.path());
-        ModelAssets.copy(checkpoint, directory.path().resolve(ModelAssets.DIRECTORY));
+        Path assets = directory.path().resolve(ModelAssets.DIRECTORY);
+        ModelAssets.copy(checkpoint, assets);
+        Optional<String> tokenizer = ModelAssets.tokenizer(assets);
         directory.commit();
-        return new Report(
-            base.weights().stream().mapToLong(Weight::elements).sum(), bytes, dropped);
+        long parameters = base.weights().stream().mapToLong(Weight::elements).sum();
+        return new Report(dtype, parameters, bytes, dropped, tokenizer);
       }
     }
+  }
+
+  /**
+   * Tensors that checkpoints may have and the model does not need: tables that older versions of
+   * transformers saved, and the copy of the embedding that stands for a tied output layer.
+   */
+  static Set<String> droppable(ModelConfig config) {
+    return config.tieWordEmbeddings()
+        ? Set.of("rotary_emb.inv_freq", "lm_head.weight")
+        : Set.of("rotary_emb.inv_freq");
   }
 
   static void writeGraph(BaseGraph base, Path directory) throws IOException {

@@ -6,11 +6,12 @@ import java.nio.channels.WritableByteChannel;
 import org.llmadapters.conversion.progress.Progress;
 
 /** Passes bytes on and reports them as progress. */
-final class CountingChannel implements WritableByteChannel {
+public final class CountingChannel implements WritableByteChannel {
   private final WritableByteChannel channel;
   private final Progress progress;
 
-  CountingChannel(WritableByteChannel channel, Progress progress) {
+  /** A channel in front of {@code channel}. */
+  public CountingChannel(WritableByteChannel channel, Progress progress) {
     this.channel = channel;
     this.progress = progress;
   }

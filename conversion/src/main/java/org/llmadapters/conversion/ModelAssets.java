@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** The small files that belong to a model besides its weights; they travel with it unchanged. */
 public final class ModelAssets {
@@ -24,6 +26,13 @@ public final class ModelAssets {
           "chat_template.jinja");
 
   private ModelAssets() {}
+
+  /** The file in {@code directory} that holds a tokenizer, if one does. */
+  public static Optional<String> tokenizer(Path directory) {
+    return Stream.of("tokenizer.json", "tokenizer.model")
+        .filter(file -> Files.isRegularFile(directory.resolve(file)))
+        .findFirst();
+  }
 
   /** Copies those that are in {@code from} to {@code to}, which is made if need be. */
   public static void copy(Path from, Path to) throws IOException {

@@ -60,7 +60,7 @@ public final class AdapterTrainee implements Trainee {
         Splicer.splice(base.graph().graphDef(), config, NAME, Splicer.Mode.INFERENCE);
     Map<String, float[]> values = new HashMap<>();
     if (initial != null) {
-      initial.check(adapted.parameters(), base.config().modelType());
+      initial.check(adapted.parameters(), base.config().describe());
     }
     SplittableRandom random = new SplittableRandom(seed);
     for (AdapterParameter parameter : adapted.parameters()) {

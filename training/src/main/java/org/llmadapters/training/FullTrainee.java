@@ -3,10 +3,7 @@ package org.llmadapters.training;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Random;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.conversion.files.Json;
@@ -24,9 +21,6 @@ import org.llmadapters.graph.config.WeightDtype;
  * used. The result is a Hugging Face checkpoint in that dtype.
  */
 public final class FullTrainee implements Trainee {
-  /** HF's {@code initializer_range}, the deviation of new matrices. */
-  private static final double INITIALIZER_RANGE = 0.02;
-
   private final BaseGraph graph;
   private final WeightDtype dtype;
   private final ObjectNode config;
@@ -59,24 +53,8 @@ public final class FullTrainee implements Trainee {
     BaseGraph graph = Architecture.build(config.model(), config.storedDtype());
     FullTrainee trainee =
         new FullTrainee(graph, config.storedDtype(), config.raw().deepCopy(), directory, options);
-    Random random = new Random(seed);
-    for (Weight weight : graph.weights()) {
-      Map<String, float[]> value = new HashMap<>();
-      value.put(weight.name(), initialValue(weight, random));
-      trainee.session.assign(value);
-    }
+    RandomWeights.assign(trainee.session, graph.weights(), seed);
     return trainee;
-  }
-
-  /** Norms start at one, matrices normally distributed, biases at zero. */
-  private static float[] initialValue(Weight weight, Random random) {
-    float[] values = new float[Math.toIntExact(weight.elements())];
-    boolean matrix = weight.shape().size() > 1;
-    boolean bias = weight.name().endsWith(".bias");
-    for (int i = 0; i < values.length; i++) {
-      values[i] = matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
-    }
-    return values;
   }
 
   private List<Weight> masters() {

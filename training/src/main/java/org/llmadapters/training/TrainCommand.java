@@ -12,6 +12,7 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -298,18 +299,7 @@ public final class TrainCommand implements Callable<Integer> {
                 outputs.saveSteps, outputs.saveTotalLimit, outputs.evalSteps),
             outputs.resume,
             outputs.overwrite),
-        compile());
-  }
-
-  private TrainingOptions.Compile compile() {
-    return switch (loop.compile) {
-      case "auto" -> TrainingOptions.Compile.AUTO;
-      case "on" -> TrainingOptions.Compile.ON;
-      case "off" -> TrainingOptions.Compile.OFF;
-      default ->
-          throw new IllegalArgumentException(
-              "--compile must be auto, on or off, got " + loop.compile);
-    };
+        Compile.of(loop.compile));
   }
 
   private Optional<AdapterConfig> adapterConfig() {

@@ -3,6 +3,7 @@ package org.llmadapters.training;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
 
 /**
@@ -128,15 +129,5 @@ public record TrainingOptions(
                 + evalSteps);
       }
     }
-  }
-
-  /** Whether XLA compiles the step. */
-  public enum Compile {
-    /** Where it pays: for runs long enough to make up for compiling. */
-    AUTO,
-    /** Always. */
-    ON,
-    /** Never. */
-    OFF
   }
 }

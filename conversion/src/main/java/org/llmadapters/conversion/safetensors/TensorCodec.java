@@ -8,7 +8,7 @@ import org.llmadapters.graph.config.WeightDtype;
  * Reads and writes runs of elements between little-endian buffers and {@code float[]}. One loop per
  * format, so that each compiles to a tight one.
  */
-final class TensorCodec {
+public final class TensorCodec {
   /** Bytes per element of every dtype of the format. */
   static final Map<String, Integer> ELEMENT_BYTES =
       Map.ofEntries(
@@ -69,8 +69,19 @@ final class TensorCodec {
     }
   }
 
-  /** Puts {@code count} elements into {@code target} from its position, which moves. */
-  static void encode(WeightDtype dtype, float[] source, int count, ByteBuffer target) {
+  /**
+   * Takes the first {@code count} elements of {@code dtype} from {@code source}, a little-endian
+   * buffer, which it leaves as it is.
+   */
+  public static void decode(WeightDtype dtype, ByteBuffer source, float[] target, int count) {
+    decode(dtype.safetensorsName(), source, target, count, false);
+  }
+
+  /**
+   * Puts {@code count} elements into {@code target}, a little-endian buffer, from its position,
+   * which moves; each is rounded once.
+   */
+  public static void encode(WeightDtype dtype, float[] source, int count, ByteBuffer target) {
     switch (dtype) {
       case FLOAT32 -> target.asFloatBuffer().put(source, 0, count);
       case BFLOAT16 -> {

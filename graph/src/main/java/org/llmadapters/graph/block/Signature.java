@@ -11,21 +11,24 @@ import org.tensorflow.proto.TensorShapeProto;
  * Collects the inputs and outputs of a {@code SignatureDef}. A {@code TensorInfo} carries the exact
  * shape of its tensor, -1 for sizes that are free: TensorFlow's loader refuses anything else.
  */
-final class Signature {
+public final class Signature {
   private final SignatureDef.Builder signature =
       SignatureDef.newBuilder().setMethodName("tensorflow/serving/predict");
 
-  Signature input(String alias, Operand<?> operand) {
+  /** Adds an input called {@code alias}. */
+  public Signature input(String alias, Operand<?> operand) {
     signature.putInputs(alias, info(operand.asOutput()));
     return this;
   }
 
-  Signature output(String alias, Operand<?> operand) {
+  /** Adds an output called {@code alias}. */
+  public Signature output(String alias, Operand<?> operand) {
     signature.putOutputs(alias, info(operand.asOutput()));
     return this;
   }
 
-  SignatureDef build() {
+  /** The signature. */
+  public SignatureDef build() {
     return signature.build();
   }
 

@@ -40,6 +40,7 @@ public final class ModelSession implements AutoCloseable {
 
   /** An empty session; caller closes. */
   public ModelSession(SessionOptions options) {
+    NativeLog.heedEnvironment();
     this.graph = new Graph();
     this.session = new Session(graph, options.toProto());
     this.tf = Ops.create(graph);
@@ -87,7 +88,10 @@ public final class ModelSession implements AutoCloseable {
     }
   }
 
-  /** Gives float32 variables their values; row-major arrays by variable name. */
+  /**
+   * Gives variables their values: row-major float32 arrays by variable name, rounded to the
+   * variable's dtype.
+   */
   public void assign(Map<String, float[]> values) {
     values.forEach(this::assign);
   }
@@ -96,24 +100,22 @@ public final class ModelSession implements AutoCloseable {
     Weight weight = declaredFloat32(name);
     if (value.length != weight.elements()) {
       throw new IllegalArgumentException(
-          "variable "
-              + name
-              + " has "
-              + weight.elements()
-              + " elements, got "
-              + value.length
-              + " values");
+          name + ": got " + value.length + " values for shape " + weight.shape());
     }
     String target = "assign/" + weight.node();
     String feed = "value/" + weight.node();
     if (graph.operation(target) == null) {
-      var placeholder =
+      Operand<TFloat32> placeholder =
           graph
               .opBuilder("Placeholder", feed, tf.scope())
               .setAttr("dtype", WeightDtype.FLOAT32.dataType())
               .setAttr("shape", shape(weight))
-              .build();
-      assign(weight, placeholder.output(0), target);
+              .build()
+              .output(0);
+      assign(
+          weight,
+          isFloat32(name) ? placeholder : TensorTypes.cast(tf, placeholder, weight.dtype()),
+          target);
     }
     try (TFloat32 tensor = TFloat32.tensorOf(shape(weight), DataBuffers.of(value, true, false))) {
       session.runner().feed(feed, tensor).addTarget(target).run().close();

@@ -31,6 +31,14 @@ public record ModelConfig(
   }
 
   /**
+   * The model in a few words, for messages: {@code llama (hidden_size=4096, num_hidden_layers=32)}.
+   */
+  public String describe() {
+    return "%s (hidden_size=%d, num_hidden_layers=%d)"
+        .formatted(modelType, sizes.hiddenSize(), sizes.numHiddenLayers());
+  }
+
+  /**
    * Throws one {@link IllegalArgumentException} that lists every value of {@code named} that is not
    * in [1, max].
    */

@@ -122,10 +122,10 @@ final class ModelSessionTest {
     session.declare(List.of(A));
     assertThatThrownBy(() -> session.assign(Map.of("m.a", new float[7])))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("variable m.a has 6 elements, got 7 values");
+        .hasMessage("m.a: got 7 values for shape [2, 3]");
     assertThatThrownBy(() -> session.assign(Map.of("m.a", new float[5])))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("variable m.a has 6 elements, got 5 values");
+        .hasMessage("m.a: got 5 values for shape [2, 3]");
   }
 
   @Test

@@ -8,9 +8,18 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.ConvertCommand;
+import org.llmadapters.conversion.InspectCommand;
+import org.llmadapters.conversion.MergeCommand;
+import org.llmadapters.conversion.export.ExportCommand;
+import org.llmadapters.eval.EvaluateCommand;
+import org.llmadapters.eval.GenerateCommand;
+import org.llmadapters.eval.ScoreCommand;
 import org.llmadapters.graph.FormatException;
+import org.llmadapters.training.QuickstartCommand;
 import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainCommand;
+import org.llmadapters.training.bench.BenchCommand;
 import org.llmadapters.training.sample.SampleCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -28,7 +37,19 @@ import picocli.CommandLine.Spec;
     name = "llm-adapters",
     description = "Adapter fine-tuning of large language models on the JVM.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {TrainCommand.class, SampleCommand.class})
+    subcommands = {
+      QuickstartCommand.class,
+      ConvertCommand.class,
+      InspectCommand.class,
+      TrainCommand.class,
+      GenerateCommand.class,
+      EvaluateCommand.class,
+      ScoreCommand.class,
+      ExportCommand.class,
+      MergeCommand.class,
+      BenchCommand.class,
+      SampleCommand.class
+    })
 public final class Main implements Callable<Integer> {
   private static final String CONFIG = "--config";
   private static final int FAILED = 1;

@@ -64,8 +64,10 @@ public record ExampleEncoder(
     List<Example> examples = new ArrayList<>();
     List<String> outside = new ArrayList<>();
     int truncated = 0;
-    for (int i = 0; i < file.records().size(); i++) {
-      Example whole = whole(file.records().get(i));
+    // Tokenizers may be used by several threads at once, and take most of the time.
+    List<Example> wholes = file.records().parallelStream().map(this::whole).toList();
+    for (int i = 0; i < wholes.size(); i++) {
+      Example whole = wholes.get(i);
       int record = i + 1;
       idOutsideVocabulary(whole).ifPresent(id -> outside.add("record " + record + ": " + id));
       truncated += whole.length() > cutoffLen ? 1 : 0;

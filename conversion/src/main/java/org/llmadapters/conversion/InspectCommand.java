@@ -1,0 +1,142 @@
+package org.llmadapters.conversion;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.graph.config.AttentionConfig;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.Sizes;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code inspect}: what a model is made of, and whether an adapter fits it. */
+@Command(
+    name = "inspect",
+    description = {
+      "Show a model's sizes, parameters and the modules that --target-modules accepts;",
+      "with --adapter also what the adapter is and whether it fits."
+    },
+    sortOptions = false,
+    footer = {
+      "",
+      "Examples:",
+      "  llm-adapters inspect --model llama-7b",
+      "  llm-adapters inspect --model llama-7b --adapter math-lora"
+    })
+@SuppressWarnings({"NullAway.Init", "UnusedVariable"}) // picocli fills and reads the fields
+public final class InspectCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "DIR",
+      description = "Base SavedModel, or a Hugging Face checkpoint.")
+  private Path model;
+
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "Adapter directory in PEFT's format.")
+  private @Nullable Path adapter;
+
+  @Override
+  public Integer call() throws IOException {
+    Inspection inspection = Inspection.of(model, adapter);
+    PrintWriter out = spec.commandLine().getOut();
+    printModel(out, inspection);
+    printTargets(out, inspection);
+    inspection.adapter().ifPresent(found -> printAdapter(out, found, inspection.parameters()));
+    out.flush();
+    return 0;
+  }
+
+  private void printModel(PrintWriter out, Inspection inspection) {
+    ModelConfig config = inspection.config();
+    Sizes sizes = config.sizes();
+    AttentionConfig attention = config.attention();
+    line(out, "model", model + " (" + inspection.kind().description() + ")");
+    line(out, "model_type", config.modelType());
+    line(out, "dtype", inspection.dtype().hfName());
+    line(out, "vocab_size", sizes.vocabSize());
+    line(out, "hidden_size", sizes.hiddenSize());
+    line(out, "intermediate_size", sizes.intermediateSize());
+    line(out, "num_hidden_layers", sizes.numHiddenLayers());
+    line(out, "num_attention_heads", attention.numAttentionHeads());
+    line(out, "num_key_value_heads", attention.numKeyValueHeads());
+    line(out, "head_dim", attention.headDim());
+    line(out, "max_position_embeddings", sizes.maxPositionEmbeddings());
+    line(out, "tie_word_embeddings", config.tieWordEmbeddings());
+    line(
+        out,
+        "tokenizer",
+        inspection
+            .tokenizer()
+            .map(tokenizer -> tokenizer.file() + ", " + tokenizer.vocabSize() + " tokens")
+            .orElse("none"));
+    line(out, "parameters", SizeText.count(inspection.parameters()));
+    for (Map.Entry<String, Long> group : inspection.groups().entrySet()) {
+      line(out, "  " + group.getKey(), SizeText.count(group.getValue()));
+    }
+  }
+
+  private static void printTargets(PrintWriter out, Inspection inspection) {
+    out.println();
+    out.println("names for --target-modules (or a regular expression for the whole path):");
+    for (Inspection.Target target : inspection.targets()) {
+      out.printf(
+          Locale.ROOT,
+          "  %-16s %6d -> %6d  x %d%n",
+          target.name(),
+          target.inFeatures(),
+          target.outFeatures(),
+          target.count());
+    }
+  }
+
+  private void printAdapter(
+      PrintWriter out, Inspection.InspectedAdapter found, long modelParameters) {
+    out.println();
+    line(out, "adapter", adapter + " (fits the model)");
+    printOptions(out, found.config());
+    line(out, "adapted modules", found.modules().size());
+    double share = 100.0 * found.parameters() / (modelParameters + found.parameters());
+    line(
+        out,
+        "trainable parameters",
+        String.format(
+            Locale.ROOT, "%s, %.4f %% of all", SizeText.count(found.parameters()), share));
+  }
+
+  private static void printOptions(PrintWriter out, AdapterConfig config) {
+    line(out, "kind", config.kind().cliName());
+    switch (config.kind()) {
+      case LORA -> {
+        LoraConfig lora = (LoraConfig) config;
+        line(out, "r", lora.r());
+        line(out, "lora_alpha", lora.loraAlpha());
+        line(out, "lora_dropout", lora.loraDropout());
+        line(out, "target_modules", text(lora.targetModules()));
+      }
+    }
+  }
+
+  private static String text(TargetModules targets) {
+    return targets instanceof TargetModules.Names names
+        ? String.join(", ", names.names())
+        : targets instanceof TargetModules.Regex regex ? regex.regex() : targets.toString();
+  }
+
+  private static void line(PrintWriter out, String name, Object value) {
+    out.printf(Locale.ROOT, "%-42s %s%n", name, value);
+  }
+}

@@ -1,0 +1,5 @@
+/** Versioned models for TensorFlow Serving, and the command that writes them. */
+@NullMarked
+package org.llmadapters.conversion.export;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,142 @@
+package org.llmadapters.conversion.peft;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.llmadapters.adapters.AdaptedGraph;
+import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.AdapterParameter;
+import org.llmadapters.adapters.Adapters;
+import org.llmadapters.adapters.Splicer;
+import org.llmadapters.adapters.WeightDelta;
+import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.rewrite.LinearSite;
+import org.llmadapters.graph.rewrite.Sites;
+
+/** An adapter directory, opened and checked to fit a model, with the graph it was spliced into. */
+public final class FittedAdapter implements AutoCloseable {
+  /** What the adapter is called in the graph, as in PEFT. */
+  private static final String NAME = "default";
+
+  private final Path directory;
+  private final PeftAdapter files;
+  private final AdaptedGraph adapted;
+
+  private FittedAdapter(Path directory, PeftAdapter files, AdaptedGraph adapted) {
+    this.directory = directory;
+    this.files = files;
+    this.adapted = adapted;
+  }
+
+  /**
+   * Opens the adapter in {@code directory}; caller closes.
+   *
+   * @param base the model's graph
+   * @param config the model's
+   * @throws FormatException if it is no adapter, or does not fit; lists all that does not
+   */
+  public static FittedAdapter open(Path directory, BaseGraph base, ModelConfig config)
+      throws IOException {
+    PeftAdapter files = PeftAdapter.read(directory);
+    try {
+      AdaptedGraph adapted = splice(directory, base, files.config());
+      files.check(adapted.parameters(), config.describe());
+      return new FittedAdapter(directory, files, adapted);
+    } catch (FormatException e) {
+      files.close();
+      throw e;
+    }
+  }
+
+  private static AdaptedGraph splice(Path directory, BaseGraph base, AdapterConfig config) {
+    try {
+      return Splicer.splice(base.graphDef(), config, NAME, Splicer.Mode.INFERENCE);
+    } catch (IllegalArgumentException e) {
+      throw new FormatException(
+          directory.resolve(PeftAdapter.CONFIG_FILE), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** The model's graph with the adapter in it. */
+  public AdaptedGraph adapted() {
+    return adapted;
+  }
+
+  /**
+   * The values of one of {@link #adapted}'s variables, row-major: float32.
+   *
+   * @throws IllegalArgumentException if it is none of them
+   */
+  public float[] values(Weight variable) throws IOException {
+    for (AdapterParameter parameter : adapted.parameters()) {
+      if (parameter.variable(NAME).equals(variable)) {
+        return files.tensor(parameter.name());
+      }
+    }
+    throw new IllegalArgumentException(directory + ": has no parameter " + variable.name());
+  }
+
+  /**
+   * The weights that merging changes, by name, each with the layer that it belongs to.
+   *
+   * @throws IllegalArgumentException if this kind of adapter cannot be merged, or if it is for a
+   *     layer without a weight of its own
+   */
+  public Map<String, LinearSite> mergedWeights(BaseGraph base) throws IOException {
+    Set<String> known = new HashSet<>();
+    base.weights().stream().map(Weight::name).forEach(known::add);
+    Map<String, LinearSite> merged = new LinkedHashMap<>();
+    for (LinearSite site : Sites.linear(base.graphDef())) {
+      if (!adapted.modules().contains(site.module()) || !site.scope().isEmpty()) {
+        continue;
+      }
+      String weight = site.module() + ".weight";
+      if (!known.contains(weight)) {
+        throw new IllegalArgumentException(
+            directory
+                + ": cannot be merged: it adapts "
+                + site.module()
+                + ", whose weight is the embedding's (tie_word_embeddings), so that merging would"
+                + " change the embedding as well; use the adapter without merging it");
+      }
+      merged.put(weight, site);
+    }
+    if (!merged.isEmpty()) {
+      delta(merged.values().iterator().next());
+    }
+    return merged;
+  }
+
+  /**
+   * What merging adds to the weight of {@code site}.
+   *
+   * @throws IllegalArgumentException if this kind of adapter cannot be merged
+   */
+  public WeightDelta delta(LinearSite site) throws IOException {
+    Map<String, float[]> values = new HashMap<>();
+    for (String name : Adapters.parameterNames(files.config())) {
+      values.put(name, files.tensor(site.module() + "." + name));
+    }
+    return Adapters.mergeInto(files.config(), site, values)
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    directory
+                        + ": an adapter of the kind "
+                        + files.config().kind().cliName()
+                        + " computes more than a change of weights and cannot be merged; use it"
+                        + " without merging it"));
+  }
+
+  @Override
+  public void close() throws IOException {
+    files.close();
+  }
+}

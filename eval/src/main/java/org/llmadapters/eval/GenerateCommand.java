@@ -1,0 +1,174 @@
+package org.llmadapters.eval;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.files.AtomicFile;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.progress.Progress;
+import org.llmadapters.conversion.tokenizer.Tokenizer;
+import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.graph.FormatException;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code llm-adapters generate}. */
+@Command(
+    name = "generate",
+    description = "Generates text greedily after a prompt, or after every line of a file.",
+    sortOptions = false,
+    footer = {
+      "",
+      "Examples:",
+      "  llm-adapters generate --model base --prompt \"Once upon a time\" --max-new-tokens 100",
+      "  llm-adapters generate --model base --adapter run --template alpaca --prompts questions.txt --output answers.jsonl"
+    })
+public final class GenerateCommand implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+  @Mixin private ModelFlags model = new ModelFlags();
+
+  @ArgGroup(multiplicity = "1")
+  private Prompts prompts = new Prompts();
+
+  /** One prompt, or many. */
+  static final class Prompts {
+    @Option(
+        names = "--prompt",
+        paramLabel = "TEXT",
+        description = "Text to go on from; may be empty for models with a BOS token.")
+    private @Nullable String prompt;
+
+    @Option(
+        names = "--prompts",
+        paramLabel = "FILE",
+        description = "Text file with one prompt per line.")
+    private @Nullable Path file;
+  }
+
+  @Option(
+      names = "--template",
+      paramLabel = "NAME",
+      description =
+          "Take prompts as instructions in this template: alpaca, llm-adapters-train, llm-adapters-eval.")
+  private @Nullable String template;
+
+  @Option(
+      names = "--max-new-tokens",
+      defaultValue = "128",
+      description = "Most tokens to generate (default ${DEFAULT-VALUE}).")
+  private int maxNewTokens;
+
+  @Option(
+      names = "--batch-size",
+      defaultValue = "8",
+      description = "Prompts generated together (default ${DEFAULT-VALUE}).")
+  private int batchSize;
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE",
+      description =
+          "Write JSON lines with prompt and response here, instead of responses to stdout.")
+  private @Nullable Path output;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    BaseModel base = model.base();
+    try (Tokenizer tokenizer = base.requireTokenizer();
+        Generator generator = model.generator(base)) {
+      String single = prompts.prompt;
+      if (single != null && output == null) {
+        stream(generator, tokenizer, single, out);
+      } else {
+        many(generator, tokenizer, single != null ? List.of(single) : lines(), out);
+      }
+    }
+    return 0;
+  }
+
+  private List<String> lines() throws IOException {
+    Path file = Objects.requireNonNull(prompts.file);
+    List<String> lines =
+        Files.readAllLines(file, StandardCharsets.UTF_8).stream()
+            .filter(line -> !line.isBlank())
+            .toList();
+    if (lines.isEmpty()) {
+      throw new FormatException(file, "no prompts in it; expected one per line");
+    }
+    return lines;
+  }
+
+  /** Prints the response while it grows. An unfinished character is held back until it is whole. */
+  private void stream(Generator generator, Tokenizer tokenizer, String prompt, PrintWriter out) {
+    StringBuilder printed = new StringBuilder();
+    int[] tokens =
+        generator.stream(
+            encode(tokenizer, prompt),
+            maxNewTokens,
+            chosen -> {
+              String text = tokenizer.decode(chosen, true);
+              if (!text.endsWith("\uFFFD") && text.startsWith(printed.toString())) {
+                out.print(text.substring(printed.length()));
+                out.flush();
+                printed.setLength(0);
+                printed.append(text);
+              }
+              return true;
+            });
+    String text = tokenizer.decode(tokens, true);
+    if (text.startsWith(printed.toString())) {
+      out.print(text.substring(printed.length()));
+    }
+    out.println();
+  }
+
+  private void many(Generator generator, Tokenizer tokenizer, List<String> texts, PrintWriter out)
+      throws IOException {
+    List<int[]> encoded = texts.stream().map(text -> encode(tokenizer, text)).toList();
+    List<int[]> answers;
+    try (Progress progress = Progress.start("generating", texts.size(), "prompts")) {
+      answers =
+          generator.generate(
+              encoded,
+              new GenerationConfig(maxNewTokens, batchSize),
+              (finished, tokens) -> progress.advance(finished));
+    }
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < texts.size(); i++) {
+      ObjectNode line = Json.object();
+      line.put("prompt", texts.get(i));
+      line.put("response", tokenizer.decode(answers.get(i), true));
+      line.put("tokens", answers.get(i).length);
+      lines.add(line.toString());
+    }
+    Path file = output;
+    if (file == null) {
+      lines.forEach(out::println);
+      return;
+    }
+    try (AtomicFile temporary = AtomicFile.create(file)) {
+      Files.write(temporary.path(), lines, StandardCharsets.UTF_8);
+      temporary.commit();
+    }
+    out.println(file);
+  }
+
+  private int[] encode(Tokenizer tokenizer, String text) {
+    String prompt = template == null ? text : PromptTemplate.of(template).prompt(text, "");
+    return tokenizer.encode(prompt, true);
+  }
+}

@@ -1,0 +1,299 @@
+package org.llmadapters.eval;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.peft.FittedAdapter;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.GraphFunction;
+import org.llmadapters.graph.compile.GreedyDecoder;
+import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.rewrite.GraphPruner;
+import org.llmadapters.graph.rewrite.VariablesAsInputs;
+import org.tensorflow.Graph;
+import org.tensorflow.Operand;
+import org.tensorflow.Output;
+import org.tensorflow.Result;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.ndarray.StdArrays;
+import org.tensorflow.op.Ops;
+import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.proto.GraphDef;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TInt32;
+
+/**
+ * A model in memory, with or without an adapter, that generates greedily.
+ *
+ * <p>Prompts are sorted by length, padded on the left and generated in batches, one batch per core
+ * at a time. Neither batch size nor padding changes what comes out.
+ */
+public final class Generator implements AutoCloseable {
+  /** Prompts are padded to a multiple of this, so that few programs are compiled. */
+  private static final int PROMPT_MULTIPLE = 32;
+
+  /** Tokens between looks at whether all rows have ended: one call under XLA. */
+  private static final int CHUNK = 16;
+
+  private final BaseModel base;
+  private final ModelSession session;
+  private final GraphDef graph;
+  private final GreedyDecoder decoder;
+  private @Nullable Logits logits;
+
+  private Generator(BaseModel base, ModelSession session, GraphDef graph, GreedyDecoder decoder) {
+    this.base = base;
+    this.session = session;
+    this.graph = graph;
+    this.decoder = decoder;
+  }
+
+  /**
+   * Loads {@code base} and, if given, the PEFT adapter in a folder; caller closes.
+   *
+   * @throws org.llmadapters.graph.FormatException if the adapter does not fit the model; lists
+   *     everything that does not
+   */
+  public static Generator open(BaseModel base, Optional<Path> adapter, Compile compile)
+      throws IOException {
+    ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+    try {
+      session.declare(base.graph().weights());
+      session.restore(base.variables(), base.graph().weights());
+      GraphDef graph = base.graph().graphDef();
+      if (adapter.isPresent()) {
+        graph = addAdapter(base, adapter.get(), session);
+      }
+      GreedyDecoder decoder =
+          new GreedyDecoder(
+              session, graph, base.config(), base.dtype(), base.endIds(), compile == Compile.ON);
+      return new Generator(base, session, graph, decoder);
+    } catch (RuntimeException | IOException | Error e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  private static GraphDef addAdapter(BaseModel base, Path directory, ModelSession session)
+      throws IOException {
+    try (FittedAdapter adapter = FittedAdapter.open(directory, base.graph(), base.config())) {
+      session.declare(adapter.adapted().variables());
+      for (Weight variable : adapter.adapted().variables()) {
+        session.assign(Map.of(variable.name(), adapter.values(variable)));
+      }
+      return adapter.adapted().graphDef();
+    }
+  }
+
+  /** Is told how generation goes on. */
+  public interface Listener {
+    /**
+     * A batch of {@code prompts} prompts is done and has {@code tokens} new tokens. Called by one
+     * thread at a time.
+     */
+    void finished(int prompts, int tokens);
+  }
+
+  /**
+   * Generates after every prompt.
+   *
+   * @param prompts token ids; none may be empty
+   * @return the new tokens of each prompt, in the order of {@code prompts}, end tokens included
+   * @throws IllegalArgumentException if a prompt is empty or too long for the model
+   */
+  public List<int[]> generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+    prompts.forEach(prompt -> requireFits(prompt, config.maxNewTokens()));
+    List<Integer> byLength =
+        IntStream.range(0, prompts.size())
+            .boxed()
+            .sorted(Comparator.comparing(i -> -prompts.get(i).length))
+            .toList();
+    List<int[]> results = new ArrayList<>(prompts);
+    ExecutorService threads =
+        Executors.newFixedThreadPool(SessionOptions.forThisMachine().replicas());
+    try {
+      List<Future<?>> batches = new ArrayList<>();
+      for (int from = 0; from < byLength.size(); from += config.batchSize()) {
+        List<Integer> numbers =
+            byLength.subList(from, Math.min(from + config.batchSize(), byLength.size()));
+        batches.add(
+            threads.submit(() -> generateBatch(numbers, prompts, results, config, listener)));
+      }
+      for (Future<?> batch : batches) {
+        batch.get();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while generating", e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("generation failed: " + e.getCause(), e);
+    } finally {
+      threads.shutdownNow();
+    }
+    return results;
+  }
+
+  private void generateBatch(
+      List<Integer> numbers,
+      List<int[]> prompts,
+      List<int[]> results,
+      GenerationConfig config,
+      Listener listener) {
+    int longest =
+        numbers.stream().mapToInt(number -> prompts.get(number).length).max().orElseThrow();
+    int length = (longest + PROMPT_MULTIPLE - 1) / PROMPT_MULTIPLE * PROMPT_MULTIPLE;
+    // A last batch that is not full gets empty rows, for the sake of its shape.
+    int rows = prompts.size() < config.batchSize() ? numbers.size() : config.batchSize();
+    int[][] ids = new int[rows][length];
+    int[][] mask = new int[rows][length];
+    for (int row = 0; row < rows; row++) {
+      Arrays.fill(ids[row], base.config().tokenIds().padOrZero());
+      if (row < numbers.size()) {
+        int[] prompt = prompts.get(numbers.get(row));
+        System.arraycopy(prompt, 0, ids[row], length - prompt.length, prompt.length);
+        Arrays.fill(mask[row], length - prompt.length, length, 1);
+      }
+    }
+    int newTokens = config.maxNewTokens();
+    int[][] generated =
+        decoder.generate(
+            ids,
+            mask,
+            newTokens,
+            newTokens,
+            CHUNK,
+            tokens -> !Thread.currentThread().isInterrupted());
+    int tokens = 0;
+    synchronized (results) {
+      for (int row = 0; row < numbers.size(); row++) {
+        results.set(numbers.get(row), generated[row]);
+        tokens += generated[row].length;
+      }
+      listener.finished(numbers.size(), tokens);
+    }
+  }
+
+  /** Receives the tokens of a prompt as they are chosen. */
+  @FunctionalInterface
+  public interface TokenListener {
+    /** Called with all tokens chosen so far; returning false ends the generation. */
+    boolean chosen(int[] tokens);
+  }
+
+  /**
+   * Generates after one prompt and reports each token as it comes.
+   *
+   * @return the new tokens, the end token included
+   */
+  public int[] stream(int[] prompt, int maxNewTokens, TokenListener listener) {
+    requireFits(prompt, maxNewTokens);
+    int[][] mask = new int[1][prompt.length];
+    Arrays.fill(mask[0], 1);
+    return decoder
+        .generate(
+            new int[][] {prompt},
+            mask,
+            maxNewTokens,
+            maxNewTokens,
+            1,
+            tokens -> listener.chosen(tokens[0]))[0];
+  }
+
+  private void requireFits(int[] prompt, int maxNewTokens) {
+    int limit = base.config().sizes().maxPositionEmbeddings();
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException(
+          "a prompt is empty; a model without a BOS token needs at least one token");
+    }
+    if (prompt.length + maxNewTokens > limit) {
+      throw new IllegalArgumentException(
+          "a prompt of "
+              + prompt.length
+              + " tokens and max_new_tokens "
+              + maxNewTokens
+              + " exceed max_position_embeddings "
+              + limit
+              + " of the model; lower --max-new-tokens or shorten the prompt");
+    }
+  }
+
+  /**
+   * The logits of whole sequences.
+   *
+   * @param inputIds [B][T]
+   * @param attentionMask [B][T], 1 at real tokens
+   * @return [B][T][V]; rows of padding have no meaning
+   */
+  public synchronized float[][][] logits(int[][] inputIds, int[][] attentionMask) {
+    Logits nodes = logits;
+    if (nodes == null) {
+      nodes = addLogits();
+      logits = nodes;
+    }
+    try (TInt32 ids = TInt32.tensorOf(StdArrays.ndCopyOf(inputIds));
+        TInt32 mask = TInt32.tensorOf(StdArrays.ndCopyOf(attentionMask));
+        Result result =
+            session
+                .session()
+                .runner()
+                .feed(nodes.inputIds(), ids)
+                .feed(nodes.attentionMask(), mask)
+                .fetch(nodes.logits())
+                .run()) {
+      return StdArrays.array3dCopyOf((TFloat32) result.get(0));
+    }
+  }
+
+  /** The call of the full graph. */
+  private record Logits(
+      Placeholder<TInt32> inputIds, Placeholder<TInt32> attentionMask, Output<?> logits) {}
+
+  private Logits addLogits() {
+    VariablesAsInputs full = VariablesAsInputs.of(GraphPruner.keep(graph, List.of("logits")));
+    Ops tf = session.tf();
+    Shape tokens = Shape.of(-1, -1);
+    Placeholder<TInt32> inputIds =
+        tf.withName("full_input_ids").placeholder(TInt32.class, Placeholder.shape(tokens));
+    Placeholder<TInt32> attentionMask =
+        tf.withName("full_attention_mask").placeholder(TInt32.class, Placeholder.shape(tokens));
+    List<Operand<?>> arguments = new ArrayList<>(List.of(inputIds, attentionMask));
+    full.variables().forEach(variable -> arguments.add(session.read(variable)));
+    try (Graph body = new Graph()) {
+      body.importGraphDef(full.body());
+      List<Operand<?>> inputs = new ArrayList<>();
+      inputs.add(body.operation("input_ids").output(0));
+      inputs.add(body.operation("attention_mask").output(0));
+      full.variables()
+          .forEach(variable -> inputs.add(body.operation(full.input(variable)).output(0)));
+      try (GraphFunction function =
+          GraphFunction.of("full", inputs, List.of(body.operation("logits").output(0)), body)) {
+        return new Logits(
+            inputIds, attentionMask, function.call(tf, "full_logits", arguments, false).get(0));
+      }
+    }
+  }
+
+  /** The model that generates. */
+  public BaseModel base() {
+    return base;
+  }
+
+  @Override
+  public void close() {
+    decoder.close();
+    session.close();
+  }
+}

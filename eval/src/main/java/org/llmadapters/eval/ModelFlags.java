@@ -1,0 +1,35 @@
+package org.llmadapters.eval;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.BaseModel;
+import picocli.CommandLine.Option;
+
+/** The flags of every command that runs a model. */
+final class ModelFlags {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "Base SavedModel, made by convert.")
+  private Path model = Path.of("");
+
+  @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT directory of an adapter.")
+  private @Nullable Path adapter;
+
+  @Option(
+      names = "--compile",
+      defaultValue = "auto",
+      description = "Compile generation with XLA: auto, on, off (default ${DEFAULT-VALUE}).")
+  private String compile = "";
+
+  BaseModel base() throws IOException {
+    return BaseModel.open(model);
+  }
+
+  Generator generator(BaseModel base) throws IOException {
+    return Generator.open(base, Optional.ofNullable(adapter), Compile.of(compile));
+  }
+}

@@ -1,0 +1,298 @@
+package org.llmadapters.graph.compile;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
+import org.tensorflow.Operand;
+import org.tensorflow.Output;
+import org.tensorflow.Result;
+import org.tensorflow.Session;
+import org.tensorflow.Tensor;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.ndarray.StdArrays;
+import org.tensorflow.op.Ops;
+import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.proto.DataType;
+import org.tensorflow.proto.GraphDef;
+import org.tensorflow.types.TBool;
+import org.tensorflow.types.TInt32;
+
+/**
+ * Greedy generation with the variables of a {@link ModelSession}, in chunks of tokens whose state
+ * stays in native memory.
+ *
+ * <p>With XLA, the prompt is one program and a whole chunk another, for every shape of batch;
+ * without, each token is a call. May be used by several threads at once.
+ */
+public final class GreedyDecoder implements AutoCloseable {
+  private final ModelSession model;
+  private final ModelConfig config;
+  private final WeightDtype dtype;
+  private final int[] endIds;
+  private final boolean xla;
+  private final GreedyStep step;
+  private final GraphFunction once;
+  private final GraphFunction loop;
+  private final Map<BatchShape, Program> programs = new HashMap<>();
+
+  /**
+   * Generation by {@code flat}; caller closes.
+   *
+   * @param model has all variables of {@code flat}
+   * @param flat a base graph, or one with an adapter in it
+   * @param dtype of the base's weights
+   * @param endIds any of them ends a row; may be empty
+   * @param xla whether XLA compiles
+   */
+  public GreedyDecoder(
+      ModelSession model,
+      GraphDef flat,
+      ModelConfig config,
+      WeightDtype dtype,
+      List<Integer> endIds,
+      boolean xla) {
+    this.model = model;
+    this.config = config;
+    this.dtype = dtype;
+    // An empty list would be a tensor without elements; -1 is never chosen.
+    this.endIds =
+        endIds.isEmpty() ? new int[] {-1} : endIds.stream().mapToInt(Integer::intValue).toArray();
+    this.xla = xla;
+    this.step = GreedyStep.of(flat, config.sizes().numHiddenLayers());
+    this.once = step.onceFunction();
+    this.loop = step.loopFunction();
+  }
+
+  /**
+   * The shape of what is generated.
+   *
+   * @param rows B
+   * @param promptLength T, padding included
+   * @param width N, the most tokens that can follow
+   */
+  private record BatchShape(int rows, int promptLength, int width) {}
+
+  /** Receives what has been chosen so far; returning false ends the generation. */
+  @FunctionalInterface
+  public interface Listener {
+    /**
+     * Called after each chunk with all tokens chosen so far, [B][n], padding after the end of a
+     * row.
+     */
+    boolean chosen(int[][] tokens);
+  }
+
+  /**
+   * Generates until every row has ended or {@code limit} tokens are there.
+   *
+   * @param inputIds [B][T], padded on the left
+   * @param attentionMask [B][T], 1 at real tokens; a row of zeros generates nothing
+   * @param limit most tokens to generate
+   * @param width N, at least {@code limit}; batches of the same B, T and N share a program
+   * @param chunk tokens between calls of {@code listener}
+   * @return for every row the tokens that follow the prompt, its end token included
+   */
+  public int[][] generate(
+      int[][] inputIds, int[][] attentionMask, int limit, int width, int chunk, Listener listener) {
+    if (limit < 1 || limit > width || chunk < 1) {
+      throw new IllegalArgumentException(
+          "need 1 <= limit <= width and chunk >= 1, got " + limit + ", " + width + " and " + chunk);
+    }
+    Program program = program(new BatchShape(inputIds.length, inputIds[0].length, width));
+    try (State state = program.prompt(inputIds, attentionMask)) {
+      int done = 1;
+      while (listener.chosen(state.tokens(done)) && done < limit && !state.allFinished()) {
+        int next = Math.min(done + chunk, limit);
+        program.advance(state, done, next);
+        done = next;
+      }
+      return state.rows(done);
+    }
+  }
+
+  private Program program(BatchShape shape) {
+    synchronized (programs) {
+      return programs.computeIfAbsent(shape, Program::new);
+    }
+  }
+
+  @Override
+  public void close() {
+    once.close();
+    loop.close();
+    step.close();
+  }
+
+  /** The state of one batch, as tensors; the constant mask behind it. */
+  private final class State implements AutoCloseable {
+    private final int[][] wholeMask;
+    private Result result;
+
+    State(Result result, int[][] wholeMask) {
+      this.result = result;
+      this.wholeMask = wholeMask;
+    }
+
+    void replace(Result next) {
+      result.close();
+      result = next;
+    }
+
+    private Tensor fromEnd(int back) {
+      return result.get(step.stateSize() - back);
+    }
+
+    int[][] tokens(int count) {
+      TInt32 tokens = (TInt32) fromEnd(1);
+      int[][] all = StdArrays.array2dCopyOf(tokens);
+      return Arrays.stream(all).map(row -> Arrays.copyOf(row, count)).toArray(int[][]::new);
+    }
+
+    int[][] rows(int count) {
+      int[][] tokens = tokens(count);
+      TInt32 lengths = (TInt32) fromEnd(2);
+      for (int row = 0; row < tokens.length; row++) {
+        tokens[row] = Arrays.copyOf(tokens[row], Math.min(lengths.getInt(row), count));
+      }
+      return tokens;
+    }
+
+    boolean allFinished() {
+      TBool finished = (TBool) fromEnd(3);
+      for (long row = 0; row < finished.size(); row++) {
+        if (!finished.getBoolean(row)) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    @Override
+    public void close() {
+      result.close();
+    }
+  }
+
+  /** The nodes for batches of one shape. */
+  private final class Program {
+    private final Placeholder<TInt32> inputIds;
+    private final Placeholder<TInt32> attentionMask;
+    private final Placeholder<TInt32> limit;
+    private final Placeholder<TInt32> wholeMask;
+    private final List<Output<?>> stateInputs = new ArrayList<>();
+    private final List<Output<?>> afterPrompt;
+    private final List<Output<?>> afterChunk;
+    private final BatchShape shape;
+
+    Program(BatchShape shape) {
+      this.shape = shape;
+      String name = "generate_" + shape.rows() + "x" + shape.promptLength() + "x" + shape.width();
+      Ops tf = model.tf().withSubScope(name);
+      inputIds =
+          tf.withName("input_ids")
+              .placeholder(
+                  TInt32.class, Placeholder.shape(Shape.of(shape.rows(), shape.promptLength())));
+      attentionMask =
+          tf.withName("attention_mask")
+              .placeholder(
+                  TInt32.class, Placeholder.shape(Shape.of(shape.rows(), shape.promptLength())));
+      limit = tf.withName("limit").placeholder(TInt32.class, Placeholder.shape(Shape.scalar()));
+      wholeMask =
+          tf.withName("whole_mask")
+              .placeholder(
+                  TInt32.class,
+                  Placeholder.shape(Shape.of(shape.rows(), shape.promptLength() + shape.width())));
+      Operand<TInt32> padId = tf.constant(config.tokenIds().padOrZero());
+      List<Operand<?>> constants = new ArrayList<>(List.of(limit, tf.constant(endIds), padId));
+      step.variables().forEach(variable -> constants.add(model.read(variable)));
+
+      List<Operand<?>> start =
+          GreedyStep.start(
+              tf, config, dtype, inputIds, attentionMask, tf.constant(shape.width()), padId);
+      List<Operand<?>> arguments = new ArrayList<>(start);
+      arguments.addAll(constants);
+      afterPrompt = once.call(tf, name + "/prompt", arguments, xla);
+
+      List<Operand<?>> again = new ArrayList<>();
+      DataType[] types = once.outputTypes();
+      List<Shape> shapes = stateShapes();
+      for (int i = 0; i < step.stateSize(); i++) {
+        Output<?> input =
+            model
+                .graph()
+                .opBuilder("Placeholder", name + "/state_" + i, tf.scope())
+                .setAttr("dtype", types[i])
+                .setAttr("shape", shapes.get(i))
+                .build()
+                .output(0);
+        stateInputs.add(input);
+        again.add(input);
+      }
+      again.add(wholeMask);
+      again.addAll(constants);
+      afterChunk = (xla ? loop : once).call(tf, name + "/chunk", again, xla);
+    }
+
+    /** Of the elements of the state after the prompt, in their order. */
+    private List<Shape> stateShapes() {
+      long rows = shape.rows();
+      Shape cache =
+          Shape.of(
+              rows,
+              config.attention().numKeyValueHeads(),
+              (long) shape.promptLength() + shape.width(),
+              config.attention().headDim());
+      List<Shape> shapes = new ArrayList<>(List.of(Shape.of(rows, 1), Shape.scalar()));
+      shapes.addAll(Collections.nCopies(2 * config.sizes().numHiddenLayers(), cache));
+      shapes.addAll(
+          List.of(Shape.scalar(), Shape.of(rows), Shape.of(rows), Shape.of(rows, shape.width())));
+      return shapes;
+    }
+
+    State prompt(int[][] ids, int[][] mask) {
+      try (TInt32 idTensor = TInt32.tensorOf(StdArrays.ndCopyOf(ids));
+          TInt32 maskTensor = TInt32.tensorOf(StdArrays.ndCopyOf(mask));
+          TInt32 one = TInt32.scalarOf(1)) {
+        Session.Runner runner = model.session().runner();
+        runner.feed(inputIds, idTensor).feed(attentionMask, maskTensor).feed(limit, one);
+        afterPrompt.forEach(runner::fetch);
+        return new State(runner.run(), wholeMask(mask));
+      }
+    }
+
+    /** From {@code done} tokens to {@code next}, or fewer if all rows end before. */
+    void advance(State state, int done, int next) {
+      int calls = xla ? 1 : next - done;
+      try (TInt32 mask = TInt32.tensorOf(StdArrays.ndCopyOf(state.wholeMask));
+          TInt32 end = TInt32.scalarOf(next)) {
+        for (int call = 0; call < calls && !state.allFinished(); call++) {
+          Session.Runner runner = model.session().runner();
+          for (int i = 0; i < stateInputs.size(); i++) {
+            runner.feed(stateInputs.get(i), state.result.get(i));
+          }
+          runner.feed(wholeMask, mask).feed(limit, end);
+          afterChunk.forEach(runner::fetch);
+          state.replace(runner.run());
+        }
+      }
+    }
+
+    /**
+     * The prompt's mask, then 1 for all slots that follow it: causality keeps them out of sight
+     * until they are written.
+     */
+    private int[][] wholeMask(int[][] mask) {
+      int[][] whole = new int[mask.length][];
+      for (int row = 0; row < mask.length; row++) {
+        whole[row] = Arrays.copyOf(mask[row], shape.promptLength() + shape.width());
+        Arrays.fill(whole[row], shape.promptLength(), whole[row].length, 1);
+      }
+      return whole;
+    }
+  }
+}

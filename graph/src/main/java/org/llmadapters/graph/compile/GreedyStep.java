@@ -1,0 +1,317 @@
+package org.llmadapters.graph.compile;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.block.TokenShapes;
+import org.llmadapters.graph.config.AttentionConfig;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.TensorTypes;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.GraphPruner;
+import org.llmadapters.graph.rewrite.VariableNodes;
+import org.llmadapters.graph.rewrite.VariablesAsInputs;
+import org.tensorflow.Graph;
+import org.tensorflow.Operand;
+import org.tensorflow.Operation;
+import org.tensorflow.Output;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.op.Ops;
+import org.tensorflow.op.core.Max;
+import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.op.core.ReduceAll;
+import org.tensorflow.op.core.ReduceAny;
+import org.tensorflow.proto.GraphDef;
+import org.tensorflow.types.TBool;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TInt32;
+import org.tensorflow.types.family.TFloating;
+import org.tensorflow.types.family.TType;
+
+/**
+ * One step of greedy generation as a function {@code state, constants -> state, constants}, and
+ * whether another step follows. The first step takes the whole prompt, every later one the token
+ * that the one before chose.
+ *
+ * <pre>
+ *   state      input_ids       int32 [B, T], then [B, 1]: what the model reads next
+ *              cache_position  int32 []: the slot of the first of them
+ *              key_cache_0, value_cache_0, key_cache_1, ...  dtype [B, K, S, D]
+ *              step            int32 []: tokens chosen so far
+ *              finished        bool [B]: the row has an end token
+ *              lengths         int32 [B]: tokens chosen for the row, its end token included
+ *              tokens          int32 [B, N]: the tokens chosen, padding after the end of a row
+ *   constants  attention_mask  int32 [B, S]: the prompt's, then 1 for all slots that follow it,
+ *                              which causality keeps out of sight until they are written
+ *              limit           int32 []: tokens to choose, at most N
+ *              end_ids         int32 [E]: any of them ends a row
+ *              pad_id          int32 []
+ *              the values of all variables
+ * </pre>
+ *
+ * The constants are returned too because a loop needs a body that returns what it takes.
+ */
+final class GreedyStep implements AutoCloseable {
+  private final GraphFunction step;
+  private final GraphFunction another;
+  private final List<Weight> variables;
+  private final int layers;
+
+  private GreedyStep(
+      GraphFunction step, GraphFunction another, List<Weight> variables, int layers) {
+    this.step = step;
+    this.another = another;
+    this.variables = variables;
+    this.layers = layers;
+  }
+
+  /**
+   * Builds the functions out of a model's {@code decode} graph; caller closes.
+   *
+   * @param flat a base graph, or one with an adapter in it
+   * @param layers {@code num_hidden_layers}
+   */
+  static GreedyStep of(GraphDef flat, int layers) {
+    List<String> kept = new ArrayList<>();
+    for (String name : List.of("input_ids", "attention_mask", "cache_position", "logits")) {
+      kept.add("decode/" + name);
+    }
+    for (int layer = 0; layer < layers; layer++) {
+      for (String kind : List.of("key_cache_", "value_cache_")) {
+        kept.add("decode/" + kind + layer);
+        kept.add("decode/next_" + kind + layer);
+      }
+    }
+    VariablesAsInputs decode = VariablesAsInputs.of(GraphPruner.keep(flat, kept));
+    try (Graph graph = new Graph()) {
+      graph.importGraphDef(decode.body());
+      List<Operand<?>> inputs = new ArrayList<>();
+      List<Operand<?>> outputs = new ArrayList<>();
+      connect(graph, layers, inputs, outputs);
+      for (Weight variable : decode.variables()) {
+        Output<?> value = output(graph, VariableNodes.readName(variable));
+        inputs.add(value);
+        outputs.add(value);
+      }
+      GraphFunction step = GraphFunction.of("greedy_step", inputs, outputs, graph);
+      return new GreedyStep(
+          step, another(step, stateSize(layers)), List.copyOf(decode.variables()), layers);
+    }
+  }
+
+  private static void connect(
+      Graph graph, int layers, List<Operand<?>> inputs, List<Operand<?>> outputs) {
+    Ops tf = Ops.create(graph).withSubScope("choose");
+    Output<TInt32> inputIds = output(graph, "decode/input_ids");
+    Output<TInt32> cachePosition = output(graph, "decode/cache_position");
+    Operand<TInt32> step = placeholder(tf, "step", TInt32.class);
+    Operand<TBool> finished = placeholder(tf, "finished", TBool.class, -1);
+    Operand<TInt32> lengths = placeholder(tf, "lengths", TInt32.class, -1);
+    Operand<TInt32> tokens = placeholder(tf, "tokens", TInt32.class, -1, -1);
+    Operand<TInt32> limit = placeholder(tf, "limit", TInt32.class);
+    Operand<TInt32> endIds = placeholder(tf, "end_ids", TInt32.class, -1);
+    Operand<TInt32> padId = placeholder(tf, "pad_id", TInt32.class);
+
+    Output<TFloat32> logits = output(graph, "decode/logits"); // [B, V]
+    Operand<TInt32> one = tf.constant(1);
+    Operand<TInt32> best = tf.math.argMax(logits, one, TInt32.class); // [B]
+    Operand<TInt32> chosen = tf.select(finished, padId, best); // [B]
+    Operand<TInt32> column = tf.expandDims(chosen, one); // [B, 1]
+    Operand<TBool> ends =
+        tf.reduceAny(tf.math.equal(column, endIds), one, ReduceAny.keepDims(false)); // [B]
+    Operand<TBool> written =
+        tf.math.equal(tf.range(tf.constant(0), TokenShapes.size(tf, tokens, 1), one), step); // [N]
+
+    inputs.add(inputIds);
+    outputs.add(column);
+    inputs.add(cachePosition);
+    outputs.add(tf.math.add(cachePosition, TokenShapes.size(tf, inputIds, 1)));
+    for (int layer = 0; layer < layers; layer++) {
+      for (String kind : List.of("key_cache_", "value_cache_")) {
+        inputs.add(output(graph, "decode/" + kind + layer));
+        outputs.add(output(graph, "decode/next_" + kind + layer));
+      }
+    }
+    inputs.addAll(List.of(step, finished, lengths, tokens));
+    outputs.add(tf.math.add(step, one));
+    outputs.add(tf.math.logicalOr(finished, ends));
+    outputs.add(tf.math.add(lengths, tf.dtypes.cast(tf.math.logicalNot(finished), TInt32.class)));
+    outputs.add(tf.select(written, column, tokens));
+    List<Operand<?>> constants =
+        List.of(output(graph, "decode/attention_mask"), limit, endIds, padId);
+    inputs.addAll(constants);
+    outputs.addAll(constants);
+  }
+
+  /** {@code step < limit and not all finished}, of the same inputs as {@code body}. */
+  private static GraphFunction another(GraphFunction body, int stateSize) {
+    try (Graph graph = new Graph()) {
+      Ops tf = Ops.create(graph);
+      List<Output<?>> inputs = placeholders(tf, body);
+      @SuppressWarnings("unchecked")
+      Output<TInt32> step = (Output<TInt32>) inputs.get(stateSize - 4);
+      @SuppressWarnings("unchecked")
+      Output<TBool> finished = (Output<TBool>) inputs.get(stateSize - 3);
+      @SuppressWarnings("unchecked")
+      Output<TInt32> limit = (Output<TInt32>) inputs.get(stateSize + 1);
+      Operand<TBool> allFinished =
+          tf.reduceAll(finished, tf.constant(new int[] {0}), ReduceAll.keepDims(false));
+      Operand<TBool> another =
+          tf.math.logicalAnd(tf.math.less(step, limit), tf.math.logicalNot(allFinished));
+      return GraphFunction.of("greedy_another", inputs, List.of(another), graph);
+    }
+  }
+
+  /** The variables whose values end the constants, in order. */
+  List<Weight> variables() {
+    return variables;
+  }
+
+  /** Elements of the state. */
+  int stateSize() {
+    return stateSize(layers);
+  }
+
+  private static int stateSize(int layers) {
+    return 2 + 2 * layers + 4;
+  }
+
+  /**
+   * The state before the first step. Rows whose mask is all 0 are finished from the start.
+   *
+   * @param inputIds int32 [B, T]
+   * @param attentionMask int32 [B, T]
+   * @param width int32 []: N
+   * @param padId int32 []
+   * @return the state, and after it the constant {@code attention_mask}
+   */
+  static List<Operand<?>> start(
+      Ops tf,
+      ModelConfig config,
+      WeightDtype dtype,
+      Operand<TInt32> inputIds,
+      Operand<TInt32> attentionMask,
+      Operand<TInt32> width,
+      Operand<TInt32> padId) {
+    AttentionConfig attention = config.attention();
+    Operand<TInt32> zero = tf.constant(0);
+    Operand<TInt32> batch = TokenShapes.size(tf, inputIds, 0);
+    Operand<TInt32> rows = tf.expandDims(batch, zero); // [1]
+    Operand<TInt32> following = tf.stack(List.of(batch, width)); // [2]
+    Operand<TInt32> slots = tf.math.add(TokenShapes.size(tf, inputIds, 1), width); // []
+    Operand<TFloating> cache =
+        tf.fill(
+            tf.stack(
+                List.of(
+                    batch,
+                    tf.constant(attention.numKeyValueHeads()),
+                    slots,
+                    tf.constant(attention.headDim()))),
+            TensorTypes.cast(tf, tf.constant(0f), dtype));
+    List<Operand<?>> state = new ArrayList<>();
+    state.add(inputIds);
+    state.add(zero);
+    for (int i = 0; i < 2 * config.sizes().numHiddenLayers(); i++) {
+      state.add(cache);
+    }
+    state.add(zero);
+    state.add(
+        tf.math.equal(
+            tf.max(attentionMask, tf.constant(1), Max.keepDims(false)), zero)); // empty rows
+    state.add(tf.fill(rows, zero));
+    state.add(tf.fill(following, padId));
+    state.add(
+        tf.concat(List.of(attentionMask, tf.fill(following, tf.constant(1))), tf.constant(1)));
+    return state;
+  }
+
+  /**
+   * Adds one step to the graph of {@code tf}.
+   *
+   * @param arguments state and constants
+   * @return the state and constants after it
+   */
+  List<Output<?>> once(Ops tf, String nodeName, List<? extends Operand<?>> arguments, boolean xla) {
+    return step.call(tf, nodeName, arguments, xla);
+  }
+
+  /**
+   * Adds steps until all rows are finished or {@code limit} is reached; none where that is so from
+   * the start. T must be 1.
+   *
+   * @param arguments state and constants
+   * @return the state and constants after them
+   */
+  List<Output<?>> loop(Ops tf, String nodeName, List<? extends Operand<?>> arguments) {
+    Graph graph = (Graph) tf.scope().env();
+    graph.attachFunction(step.concrete());
+    graph.attachFunction(another.concrete());
+    Operation loop =
+        graph
+            .opBuilder("StatelessWhile", nodeName, tf.scope())
+            .addInputList(arguments.stream().map(Operand::asOutput).toArray(Output<?>[]::new))
+            .setAttr("cond", another.concrete())
+            .setAttr("body", step.concrete())
+            .build();
+    List<Output<?>> results = new ArrayList<>();
+    for (int i = 0; i < arguments.size(); i++) {
+      results.add(loop.output(i));
+    }
+    return results;
+  }
+
+  /**
+   * {@link #once} as a function of its own that returns the state alone: an XLA program copies what
+   * it returns, and the constants include all weights. Caller closes.
+   */
+  GraphFunction onceFunction() {
+    try (Graph graph = new Graph()) {
+      Ops tf = Ops.create(graph);
+      List<Output<?>> inputs = placeholders(tf, step);
+      List<Output<?>> results = once(tf, "once", inputs, false);
+      return GraphFunction.of("greedy_once", inputs, results.subList(0, stateSize()), graph);
+    }
+  }
+
+  /**
+   * {@link #loop} as a function that returns the state alone, which XLA can compile as a whole;
+   * caller closes.
+   */
+  GraphFunction loopFunction() {
+    try (Graph graph = new Graph()) {
+      Ops tf = Ops.create(graph);
+      List<Output<?>> inputs = placeholders(tf, step);
+      List<Output<?>> results = loop(tf, "loop", inputs);
+      return GraphFunction.of("greedy_loop", inputs, results.subList(0, stateSize()), graph);
+    }
+  }
+
+  private static List<Output<?>> placeholders(Ops tf, GraphFunction function) {
+    List<Output<?>> inputs = new ArrayList<>();
+    for (var type : function.outputTypes()) {
+      inputs.add(
+          tf.scope()
+              .env()
+              .opBuilder("Placeholder", "input_" + inputs.size(), tf.scope())
+              .setAttr("dtype", type)
+              .build()
+              .output(0));
+    }
+    return inputs;
+  }
+
+  private static <T extends TType> Operand<T> placeholder(
+      Ops tf, String name, Class<T> type, long... shape) {
+    return tf.withName(name).placeholder(type, Placeholder.shape(Shape.of(shape)));
+  }
+
+  private static <T extends TType> Output<T> output(Graph graph, String node) {
+    return graph.operation(node).output(0);
+  }
+
+  @Override
+  public void close() {
+    step.close();
+    another.close();
+  }
+}

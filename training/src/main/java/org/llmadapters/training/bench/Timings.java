@@ -1,0 +1,43 @@
+package org.llmadapters.training.bench;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** Durations of repeated work in milliseconds. */
+final class Timings {
+  private final List<Double> milliseconds = new ArrayList<>();
+
+  /** Measures {@code work} once and keeps the time. */
+  void measure(Runnable work) {
+    milliseconds.add(time(work));
+  }
+
+  /** Measures {@code work} once, in milliseconds. */
+  static double time(Runnable work) {
+    long start = System.nanoTime();
+    work.run();
+    return (System.nanoTime() - start) / 1e6;
+  }
+
+  double median() {
+    List<Double> sorted = new ArrayList<>(milliseconds);
+    Collections.sort(sorted);
+    return sorted.get(sorted.size() / 2);
+  }
+
+  double min() {
+    return Collections.min(milliseconds);
+  }
+
+  /** Adds {@code <name>_ms_median} and {@code <name>_ms_min}. */
+  void addTo(ObjectNode json, String name) {
+    json.put(name + "_ms_median", rounded(median()));
+    json.put(name + "_ms_min", rounded(min()));
+  }
+
+  static double rounded(double value) {
+    return Math.round(value * 100) / 100.0;
+  }
+}
