@@ -61,13 +61,17 @@ public final class Splicer {
    * Puts an adapter into {@code base}.
    *
    * @param name of the adapter, a letter followed by letters, digits or underscores
-   * @throws IllegalArgumentException if a target matches no module; the message lists the modules
-   *     there are
+   * @throws IllegalArgumentException if a target matches no module, in which case the message lists
+   *     the modules there are, or if {@code base} has an adapter of that name
    */
   public static AdaptedGraph splice(GraphDef base, AdapterConfig config, String name, Mode mode) {
     if (!name.matches("[A-Za-z][A-Za-z0-9_]*")) {
       throw new IllegalArgumentException(
           "an adapter's name is a letter followed by letters, digits or _, got \"" + name + "\"");
+    }
+    if (base.getNodeList().stream().anyMatch(node -> node.getName().startsWith(prefix(name)))) {
+      throw new IllegalArgumentException(
+          "the graph has an adapter called \"" + name + "\" already; give it another name");
     }
     Adapter adapter = Adapters.of(config);
     List<LinearSite> sites = Sites.linear(base);
@@ -104,7 +108,11 @@ public final class Splicer {
   }
 
   static String dropoutSeedNode(String name) {
-    return "adapters/" + name + "/dropout_seed";
+    return prefix(name) + "dropout_seed";
+  }
+
+  private static String prefix(String name) {
+    return "adapters/" + name + "/";
   }
 
   private static List<LinearSite> targets(TargetModules targetModules, List<LinearSite> sites) {
@@ -116,8 +124,9 @@ public final class Splicer {
                   sites.stream()
                       .noneMatch(site -> TargetModules.Names.matches(target, site.module())))
           .forEach(unmatched::add);
-    } else if (sites.stream().noneMatch(site -> targetModules.matches(site.module()))) {
-      unmatched.add(targetModules.toString());
+    } else if (targetModules instanceof TargetModules.Regex regex
+        && sites.stream().noneMatch(site -> regex.matches(site.module()))) {
+      unmatched.add(regex.regex());
     }
     if (!unmatched.isEmpty()) {
       Set<String> known = new TreeSet<>();
@@ -207,7 +216,7 @@ public final class Splicer {
     }
 
     private Fragment relocate(GraphDef built, String result) {
-      String prefix = "adapters/" + adapterName + "/" + site.node("");
+      String prefix = prefix(adapterName) + site.node("");
       List<NodeDef> moved = new ArrayList<>();
       for (NodeDef node : built.getNodeList()) {
         if (standsFor.containsKey(node.getName())) {

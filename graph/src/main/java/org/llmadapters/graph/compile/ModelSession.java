@@ -59,7 +59,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /**
-   * Reads the values of declared variables from a TensorBundle.
+   * Reads the values of declared variables from a TensorBundle, once for each variable.
    *
    * @param prefix path of the bundle without {@code .index}
    * @param stored the variables as the bundle has them; a dtype other than the declared one is
@@ -97,7 +97,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   private void assign(String name, float[] value) {
-    Weight weight = declared(name);
+    Weight weight = declaredFloat32(name);
     if (value.length != weight.elements()) {
       throw new IllegalArgumentException(
           name + ": got " + value.length + " values for shape " + weight.shape());
@@ -135,7 +135,7 @@ public final class ModelSession implements AutoCloseable {
   /** The value of a float32 variable, row-major. */
   public float[] value(Weight weight) {
     try (Result result =
-        session.runner().fetch(VariableNodes.readName(declared(weight.name()))).run()) {
+        session.runner().fetch(VariableNodes.readName(declaredFloat32(weight.name()))).run()) {
       float[] copy = new float[Math.toIntExact(weight.elements())];
       ((TFloat32) result.get(0)).copyTo(DataBuffers.of(copy, false, false));
       return copy;
@@ -188,6 +188,19 @@ public final class ModelSession implements AutoCloseable {
     Weight weight = variables.get(name);
     if (weight == null) {
       throw new IllegalArgumentException("no variable is called " + name);
+    }
+    return weight;
+  }
+
+  private Weight declaredFloat32(String name) {
+    Weight weight = declared(name);
+    if (weight.dtype() != WeightDtype.FLOAT32) {
+      throw new IllegalArgumentException(
+          "variable "
+              + name
+              + " is "
+              + weight.dtype().hfName()
+              + "; only float32 variables have values here");
     }
     return weight;
   }

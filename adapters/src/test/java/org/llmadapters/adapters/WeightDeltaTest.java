@@ -1,0 +1,67 @@
+package org.llmadapters.adapters;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.LinearSite;
+
+/**
+ * out=3, in=4, r=2, scaled by 0.5:
+ *
+ * <pre>
+ *   lora_B    lora_A          lora_B lora_A     / 2
+ *    1  2     1 0 2 -1        7  2  4  5        3.5  1   2   2.5
+ *    0 -1     3 1 1  3       -3 -1 -1 -3       -1.5 -.5 -.5 -1.5
+ *    4  0                     4  0  8 -4        2    0   4  -2
+ * </pre>
+ */
+final class WeightDeltaTest {
+  private static final float[] LORA_A = {1, 0, 2, -1, 3, 1, 1, 3};
+  private static final float[] LORA_B = {1, 2, 0, -1, 4, 0};
+  private static final LoraConfig CONFIG = new LoraConfig(2, 1, 0.1, TargetModules.of("q_proj"));
+  private static final LinearSite SITE = new LinearSite("m.q_proj", "", 4, 3, WeightDtype.FLOAT32);
+
+  @Test
+  void addsTheScaledProductRowByRow() {
+    WeightDelta delta = new WeightDelta(LORA_B, LORA_A, 2, 0.5);
+    float[][] weight = {{10, 20, 30, 40}, {0, 0, 0, 0}, {-2, 1, -4, 2}};
+    for (int row = 0; row < 3; row++) {
+      delta.addRow(row, weight[row]);
+    }
+    assertThat(weight)
+        .isEqualTo(
+            new float[][] {
+              {13.5f, 21, 32, 42.5f}, {-1.5f, -0.5f, -0.5f, -1.5f}, {0, 1, 0, 0},
+            });
+  }
+
+  @Test
+  void roundsOnceAfterAddingInDouble() {
+    // 1 + 2^-24 is no float; in float the two small terms would be lost one by one.
+    float small = 1f / (1 << 24);
+    WeightDelta delta = new WeightDelta(new float[] {1, 1}, new float[] {small, small}, 2, 1);
+    float[] row = {1};
+    delta.addRow(0, row);
+    assertThat(row).containsExactly(1 + 2 * small);
+  }
+
+  @Test
+  void loraMergesAsAlphaOverRTimesBA() {
+    Optional<WeightDelta> delta =
+        Adapters.mergeInto(CONFIG, SITE, Map.of("lora_A.weight", LORA_A, "lora_B.weight", LORA_B));
+    float[] row = new float[4];
+    delta.orElseThrow().addRow(0, row);
+    assertThat(row).containsExactly(3.5f, 1, 2, 2.5f);
+  }
+
+  @Test
+  void rejectsASiteWithHalfOfItsParameters() {
+    assertThatThrownBy(() -> Adapters.mergeInto(CONFIG, SITE, Map.of("lora_B.weight", LORA_B)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("m.q_proj: needs lora_A.weight and lora_B.weight, got [lora_B.weight]");
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.adapters;
+
+import org.jspecify.annotations.NullMarked;

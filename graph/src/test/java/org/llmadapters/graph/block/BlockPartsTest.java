@@ -1,0 +1,207 @@
+package org.llmadapters.graph.block;
+
+import static org.llmadapters.graph.block.Evaluation.assertClose;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.Activation;
+import org.llmadapters.graph.spec.ModuleNames;
+import org.llmadapters.graph.spec.Norm;
+import org.tensorflow.Graph;
+import org.tensorflow.Operand;
+import org.tensorflow.ndarray.StdArrays;
+import org.tensorflow.op.Ops;
+import org.tensorflow.types.TBool;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TInt32;
+import org.tensorflow.types.family.TFloating;
+import org.tensorflow.types.family.TType;
+
+/** The parts of a block one by one against plain Java in float64, whole tensors. B=1, T=5. */
+final class BlockPartsTest {
+  /** Of the largest element: a few roundings of 6e-8, sums of at most 24 terms. */
+  private static final double FLOAT32_TOLERANCE = 2e-6;
+
+  private static final int T = 5;
+
+  /** Neither sorted nor without gaps. */
+  private static final int[] POSITIONS = {0, 3, 4, 11, 2};
+
+  /** Not causal, so that mask and order cannot be confused. */
+  private static final boolean[][] MASK = {
+    {true, false, true, false, false},
+    {true, true, true, true, true},
+    {false, false, false, true, false},
+    {false, true, true, false, true},
+    {true, false, false, false, true},
+  };
+
+  private final Random random = new Random(7);
+
+  static Stream<ModelConfig> configs() {
+    return DecoderModelTest.configs();
+  }
+
+  @Test
+  void rmsNormDividesByTheRootMeanSquareOfEachToken() {
+    ModelConfig config = TinyDecoder.PLAIN;
+    // A row of tiny values, where eps decides.
+    double[][] x = values(T, TinyDecoder.H);
+    Arrays.setAll(x[1], i -> x[1][i] * 1e-3);
+    check(
+        config,
+        x,
+        (graph, input) ->
+            new Normalization(
+                    graph.module("norm"), Norm.RMS_NORM, TinyDecoder.H, config.rmsNormEps())
+                .apply(input),
+        reference -> reference.rmsNorms("norm", x));
+  }
+
+  @Test
+  void mlpGatesTheUpProjection() {
+    double[][] x = values(T, TinyDecoder.H);
+    check(
+        TinyDecoder.PLAIN,
+        x,
+        (graph, input) ->
+            new Mlp(
+                    graph.module("mlp"),
+                    new ModuleNames.Mlp("gate_proj", "up_proj", "down_proj"),
+                    Activation.SILU,
+                    TinyDecoder.H,
+                    TinyDecoder.PLAIN.sizes().intermediateSize())
+                .apply(input, graph.context.shapes()),
+        reference -> reference.mlp("mlp", x));
+  }
+
+  @ParameterizedTest
+  @MethodSource("configs")
+  void attentionMixesValuesByScoresWhereTheMaskIsTrue(ModelConfig config) {
+    double[][] x = values(T, TinyDecoder.H);
+    check(
+        config,
+        x,
+        (graph, input) ->
+            new SelfAttention(
+                    graph.module("attention"),
+                    new ModuleNames.Attention("q_proj", "k_proj", "v_proj", "o_proj"),
+                    config.attention(),
+                    TinyDecoder.H)
+                .apply(input, graph.context, null),
+        reference -> reference.attention("attention", x, POSITIONS, MASK));
+  }
+
+  @ParameterizedTest
+  @MethodSource("configs")
+  void rotaryEmbeddingTurnsPairsOfElementsByTheirPosition(ModelConfig config) {
+    int headDim = config.attention().headDim();
+    double[][] x = values(T, headDim);
+    check(
+        config,
+        x,
+        (graph, input) ->
+            graph
+                .context
+                .rotary()
+                .rotate(graph.tf, graph.tf.expandDims(input, graph.tf.constant(2))),
+        reference -> {
+          double[][] turned = new double[T][];
+          Arrays.setAll(turned, t -> reference.rotate(x[t], POSITIONS[t]));
+          return turned;
+        });
+  }
+
+  private interface Part {
+    Operand<TFloating> build(PartGraph graph, Operand<TFloating> input);
+  }
+
+  private interface Expected {
+    double[][] of(ReferenceDecoder reference);
+  }
+
+  /** A graph for one part of the model, with everything that the part needs. */
+  private static final class PartGraph {
+    final Ops tf;
+    final Variables variables;
+    final TokenContext context;
+
+    PartGraph(Graph graph, ModelConfig config) {
+      tf = Ops.create(graph);
+      variables = new Variables(tf.scope(), WeightDtype.FLOAT32);
+      RotaryEmbedding rotary =
+          new RotaryEmbedding(
+              tf,
+              config.rope(),
+              config.attention().headDim(),
+              placeholder("positions", TInt32.class),
+              WeightDtype.FLOAT32);
+      context =
+          new TokenContext(
+              new TokenShapes(tf, placeholder("ids", TInt32.class)),
+              rotary,
+              placeholder("mask", TBool.class));
+    }
+
+    Module module(String name) {
+      return new Module(tf, "", variables).child(name);
+    }
+
+    @SuppressWarnings("unchecked")
+    <X extends TType, Y extends X> Operand<X> placeholder(String name, Class<Y> type) {
+      return (Operand<X>) tf.withName(name).placeholder(type);
+    }
+  }
+
+  private void check(ModelConfig config, double[][] x, Part part, Expected expected) {
+    try (Graph graph = new Graph()) {
+      PartGraph partGraph = new PartGraph(graph, config);
+      Operand<TFloating> output =
+          part.build(partGraph, partGraph.<TFloating, TFloat32>placeholder("x", TFloat32.class));
+      Map<String, float[]> weights = new LinkedHashMap<>();
+      for (Weight weight : partGraph.variables.weights()) {
+        weights.put(weight.name(), floats(values(1, (int) weight.elements())));
+      }
+      boolean[][][][] mask = {{MASK}};
+      float[] actual =
+          new Evaluation(graph.toGraphDef(), weights)
+              .feed("x", floats(x), 1, x.length, x[0].length)
+              .feed("ids", TInt32.tensorOf(StdArrays.ndCopyOf(new int[1][T])))
+              .feed("positions", TInt32.tensorOf(StdArrays.ndCopyOf(new int[][] {POSITIONS})))
+              .feed("mask", TBool.tensorOf(StdArrays.ndCopyOf(mask)))
+              .fetch(output.asOutput().op().name())
+              .get(0);
+      double[][] rows = expected.of(new ReferenceDecoder(config, weights));
+      assertClose(
+          actual, Arrays.stream(rows).flatMapToDouble(Arrays::stream).toArray(), FLOAT32_TOLERANCE);
+    }
+  }
+
+  /** Values that float32 holds exactly. */
+  private double[][] values(int rows, int columns) {
+    double[][] values = new double[rows][columns];
+    for (double[] row : values) {
+      Arrays.setAll(row, i -> (float) random.nextGaussian());
+    }
+    return values;
+  }
+
+  private static float[] floats(double[][] rows) {
+    List<Double> flat = Arrays.stream(rows).flatMapToDouble(Arrays::stream).boxed().toList();
+    float[] values = new float[flat.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = flat.get(i).floatValue();
+    }
+    return values;
+  }
+}
