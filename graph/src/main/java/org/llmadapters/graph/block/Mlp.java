@@ -3,6 +3,7 @@ package org.llmadapters.graph.block;
 import org.llmadapters.graph.spec.Activation;
 import org.llmadapters.graph.spec.ModuleNames;
 import org.tensorflow.Operand;
+import org.tensorflow.framework.activations.Swish;
 import org.tensorflow.types.family.TFloating;
 
 /** The gated MLP: {@code down(activation(gate(x)) * up(x))}. */
@@ -46,7 +47,7 @@ final class Mlp {
 
   private Operand<TFloating> activate(Operand<TFloating> x) {
     return switch (activation) {
-      case SILU -> module.tf().math.mul(x, module.tf().math.sigmoid(x));
+      case SILU -> Swish.swish(module.tf(), x);
     };
   }
 }
