@@ -97,7 +97,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   private void assign(String name, float[] value) {
-    Weight weight = declaredFloat32(name);
+    Weight weight = declared(name);
     if (value.length != weight.elements()) {
       throw new IllegalArgumentException(
           name + ": got " + value.length + " values for shape " + weight.shape());
@@ -134,8 +134,12 @@ public final class ModelSession implements AutoCloseable {
 
   /** The value of a float32 variable, row-major. */
   public float[] value(Weight weight) {
-    try (Result result =
-        session.runner().fetch(VariableNodes.readName(declaredFloat32(weight.name()))).run()) {
+    Weight declared = declared(weight.name());
+    if (declared.dtype() != WeightDtype.FLOAT32) {
+      throw new IllegalArgumentException(
+          weight.name() + " is " + declared.dtype().hfName() + ", expected float32");
+    }
+    try (Result result = session.runner().fetch(VariableNodes.readName(declared)).run()) {
       float[] copy = new float[Math.toIntExact(weight.elements())];
       ((TFloat32) result.get(0)).copyTo(DataBuffers.of(copy, false, false));
       return copy;
@@ -188,19 +192,6 @@ public final class ModelSession implements AutoCloseable {
     Weight weight = variables.get(name);
     if (weight == null) {
       throw new IllegalArgumentException("no variable is called " + name);
-    }
-    return weight;
-  }
-
-  private Weight declaredFloat32(String name) {
-    Weight weight = declared(name);
-    if (weight.dtype() != WeightDtype.FLOAT32) {
-      throw new IllegalArgumentException(
-          "variable "
-              + name
-              + " is "
-              + weight.dtype().hfName()
-              + "; only float32 variables have values here");
     }
     return weight;
   }

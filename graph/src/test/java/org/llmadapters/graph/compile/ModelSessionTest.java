@@ -18,6 +18,7 @@ import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
+import org.tensorflow.types.TBfloat16;
 import org.tensorflow.types.TFloat32;
 
 final class ModelSessionTest {
@@ -128,16 +129,25 @@ final class ModelSessionTest {
         .hasMessage("m.a: got 5 values for shape [2, 3]");
   }
 
+  /** 1 + 1/256 has no bfloat16; the nearest even one is 1. */
   @Test
-  void rejectsFloatsForAVariableOfAnotherDtype() {
+  void roundsWhatItAssignsToTheDtypeOfTheVariable() {
     session.declare(List.of(HALF));
-    String message = "variable m.half is bfloat16; only float32 variables have values here";
-    assertThatThrownBy(() -> session.assign(Map.of("m.half", new float[2])))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage(message);
+    session.assign(Map.of("m.half", new float[] {1 + 1 / 256f, -2}));
+    Operand<TFloat32> wide =
+        session.tf().dtypes.cast(session.<TBfloat16>read(HALF), TFloat32.class);
+    try (Result result = session.session().runner().fetch(wide).run()) {
+      TFloat32 values = (TFloat32) result.get(0);
+      assertThat(List.of(values.getFloat(0), values.getFloat(1))).containsExactly(1f, -2f);
+    }
+  }
+
+  @Test
+  void givesBackFloat32Only() {
+    session.declare(List.of(HALF));
     assertThatThrownBy(() -> session.value(HALF))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage(message);
+        .hasMessage("m.half is bfloat16, expected float32");
   }
 
   @Test
