@@ -12,12 +12,14 @@ import picocli.CommandLine.Spec;
     name = "bench",
     description = "Measures training, generation or conversion and prints JSON.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {BenchTrain.class},
+    subcommands = {BenchTrain.class, BenchGenerate.class, BenchConvert.class},
     footer = {
       "",
       "Examples:",
       "  llm-adapters bench train --dtype bfloat16 --batch-size 4 --sequence-length 128",
-      "  llm-adapters bench train --compile off"
+      "  llm-adapters bench train --compile off",
+      "  llm-adapters bench generate --batch-size 4 --max-new-tokens 128",
+      "  llm-adapters bench convert --size-mb 1000"
     })
 public final class BenchCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
@@ -25,6 +27,7 @@ public final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     throw new ParameterException(
-        java.util.Objects.requireNonNull(spec).commandLine(), "name what to measure: train");
+        java.util.Objects.requireNonNull(spec).commandLine(),
+        "name what to measure: train, generate or convert");
   }
 }

@@ -50,10 +50,15 @@ final class ModelFlags {
   private String dtype = "";
 
   ModelConfig config() {
+    return config(numHiddenLayers);
+  }
+
+  /** The model with another number of layers than the flag says. */
+  ModelConfig config(int layers) {
     int keyValueHeads = numKeyValueHeads == 0 ? numAttentionHeads : numKeyValueHeads;
     return new ModelConfig(
         "llama",
-        new Sizes(vocabSize, hiddenSize, intermediateSize, numHiddenLayers, 4096),
+        new Sizes(vocabSize, hiddenSize, intermediateSize, layers, 4096),
         new AttentionConfig(
             numAttentionHeads, keyValueHeads, hiddenSize / numAttentionHeads, false),
         new RopeConfig(10000, new RopeScaling.None()),

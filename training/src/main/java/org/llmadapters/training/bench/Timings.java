@@ -1,6 +1,7 @@
 package org.llmadapters.training.bench;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -9,13 +10,20 @@ import java.util.List;
 final class Timings {
   private final List<Double> milliseconds = new ArrayList<>();
 
+  /** What is measured. */
+  @FunctionalInterface
+  interface Work {
+    /** Does it once. */
+    void run() throws IOException;
+  }
+
   /** Measures {@code work} once and keeps the time. */
-  void measure(Runnable work) {
+  void measure(Work work) throws IOException {
     milliseconds.add(time(work));
   }
 
   /** Measures {@code work} once, in milliseconds. */
-  static double time(Runnable work) {
+  static double time(Work work) throws IOException {
     long start = System.nanoTime();
     work.run();
     return (System.nanoTime() - start) / 1e6;

@@ -1,0 +1,102 @@
+package org.llmadapters.training.bench;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.training.GenerationBenchmark;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code bench generate}: greedy generation of one batch, prompt included. */
+@Command(
+    name = "generate",
+    description = "Measures greedy generation by a LLaMA with random weights.",
+    sortOptions = false)
+final class BenchGenerate implements Callable<Integer> {
+  /** As many tokens at a time as {@code generate} asks for. */
+  private static final int CHUNK = 16;
+
+  @Spec private @Nullable CommandSpec spec;
+  @Mixin private ModelFlags model = new ModelFlags();
+
+  @Option(
+      names = "--batch-size",
+      defaultValue = "1",
+      description = "Rows (default ${DEFAULT-VALUE}).")
+  private int batchSize;
+
+  @Option(
+      names = "--prompt-length",
+      defaultValue = "32",
+      description = "Tokens of a prompt (default ${DEFAULT-VALUE}).")
+  private int promptLength;
+
+  @Option(
+      names = "--max-new-tokens",
+      defaultValue = "64",
+      description = "Tokens to generate after it (default ${DEFAULT-VALUE}).")
+  private int maxNewTokens;
+
+  @Option(
+      names = "--compile",
+      defaultValue = "on",
+      description = "XLA: on or off (default ${DEFAULT-VALUE}).")
+  private String compile = "";
+
+  @Option(
+      names = "--repeats",
+      defaultValue = "5",
+      description = "Measured runs (default ${DEFAULT-VALUE}).")
+  private int repeats;
+
+  @Override
+  public Integer call() throws IOException {
+    boolean xla = compile.equals("on");
+    ObjectNode json = Json.object();
+    json.put("bench", "generate");
+    json.put("dtype", model.dtype().hfName());
+    json.put("batch_size", batchSize);
+    json.put("prompt_length", promptLength);
+    json.put("max_new_tokens", maxNewTokens);
+    json.put("xla", xla);
+    int[][] ids = randomPrompts();
+    int[][] mask = new int[batchSize][promptLength];
+    Arrays.stream(mask).forEach(row -> Arrays.fill(row, 1));
+    try (GenerationBenchmark benchmark =
+        new GenerationBenchmark(model.config(), model.dtype(), xla)) {
+      Timings.Work run =
+          () ->
+              benchmark
+                  .decoder()
+                  .generate(ids, mask, maxNewTokens, maxNewTokens, CHUNK, tokens -> true);
+      json.put("first_run_ms", Timings.rounded(Timings.time(run)));
+      Timings timings = new Timings();
+      for (int i = 0; i < repeats; i++) {
+        timings.measure(run);
+      }
+      timings.addTo(json, "run");
+      json.put(
+          "tokens_per_second", Timings.rounded(batchSize * maxNewTokens / timings.median() * 1000));
+    }
+    PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
+    Objects.requireNonNull(spec).commandLine().getOut().println(json);
+    return 0;
+  }
+
+  private int[][] randomPrompts() {
+    Random random = new Random(1);
+    int[][] ids = new int[batchSize][promptLength];
+    for (int[] row : ids) {
+      Arrays.setAll(row, i -> random.nextInt(model.config().sizes().vocabSize()));
+    }
+    return ids;
+  }
+}
