@@ -57,7 +57,7 @@ public record GenerateGraph(GraphDef graphDef, SignatureDef signature) {
         arguments.add(graph.operation(VariableNodes.readName(variable)).output(0));
       }
       List<Output<?>> first = step.once(tf, SCOPE + "/prompt", arguments, false);
-      List<Output<?>> last = step.loop(tf, SCOPE + "/loop", first);
+      List<Output<?>> last = step.loop(tf, SCOPE + "/loop", first, true);
 
       Operand<TInt32> tokens = int32(last.get(step.stateSize() - 1));
       Operand<TInt32> outputIds =
