@@ -1,0 +1,282 @@
+package org.llmadapters.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.llmadapters.tests.Parity.ACTIVATIONS;
+import static org.llmadapters.tests.Parity.ADAM;
+import static org.llmadapters.tests.Parity.GRADIENTS;
+import static org.llmadapters.tests.Parity.LOSS;
+import static org.llmadapters.tests.Parity.PLAIN;
+import static org.llmadapters.tests.Parity.checkLogits;
+import static org.llmadapters.tests.Parity.checkLoss;
+import static org.llmadapters.tests.Parity.lossFunction;
+import static org.llmadapters.tests.Parity.step;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.adapters.AdapterParameter;
+import org.llmadapters.adapters.Splicer;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.peft.PeftAdapter;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.AdapterTrainee;
+import org.llmadapters.training.LearningRateSchedule;
+import org.llmadapters.training.LossFunction;
+import org.llmadapters.training.OptimizerConfig;
+import org.llmadapters.training.ReplicatedFunction.Execution;
+import org.llmadapters.training.StepOutcome;
+import org.llmadapters.training.TokenBatch;
+import org.llmadapters.training.Trainee;
+import org.llmadapters.training.TrainingStep;
+import org.llmadapters.training.UpdateRate;
+
+/**
+ * LoRA on golden checkpoints, from PEFT's files to trained tensors, against what PEFT and PyTorch
+ * compute. Full tensors; logits where {@code attention_mask} is 1.
+ */
+final class HfAdapterParityTest {
+  /**
+   * Absolute, for values up to 1 after five steps of at most 3e-4 each: Adam's steps depend on the
+   * ratio of gradients, which is as good as the smallest gradients are. The reference's own
+   * versions differ by 7e-6.
+   */
+  private static final double AFTER_TRAINING = 1e-5;
+
+  private static final String PREFIX = "base_model.model.";
+
+  @TempDir Path directory;
+
+  private AdapterTrainee trainee(String family, String adapter) throws IOException {
+    BaseModel base = Parity.base(directory, family + "/base", WeightDtype.FLOAT32);
+    try (PeftAdapter peft = PeftAdapter.read(Golden.path(family + "/adapters/" + adapter))) {
+      return AdapterTrainee.open(base, peft.config(), peft, 0, new SessionOptions(1));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama, lora", "llama, lora-peft-new", "llama-gqa, lora", "llama-gqa, lora-peft-new"})
+  void adapterHasTheLogitsLossesAndGradients(String family, String adapter) throws IOException {
+    try (AdapterTrainee trainee = trainee(family, adapter);
+        Golden golden = Golden.open(family + "/adapters/lora");
+        TokenBatch batch = golden.batch("right")) {
+      checkLogits(trainee, golden, ACTIVATIONS);
+      LossFunction losses = lossFunction(trainee, PLAIN);
+      checkLoss(losses, golden, "right.loss", golden.batch("right"));
+      checkLoss(losses, golden, "left.loss", golden.batch("left"));
+      checkGradients(step(trainee, ADAM, PLAIN).gradients(batch), golden);
+    }
+  }
+
+  private static void checkGradients(Map<String, float[]> gradients, Golden golden)
+      throws IOException {
+    assertThat(gradients.keySet().stream().map(HfAdapterParityTest::peftKey))
+        .containsExactlyInAnyOrderElementsOf(golden.names("grad."));
+    for (Map.Entry<String, float[]> gradient : gradients.entrySet()) {
+      String key = peftKey(gradient.getKey());
+      Golden.assertClose(key, gradient.getValue(), golden.floats("grad." + key), GRADIENTS);
+    }
+  }
+
+  /** {@code adapters.default.X} is {@code base_model.model.X} in a file of PEFT. */
+  private static String peftKey(String variable) {
+    assertThat(variable).startsWith("adapters.default.");
+    return PREFIX + variable.substring("adapters.default.".length());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama, false", "llama, true", "llama-gqa, false"})
+  void fiveStepsOfAdamWGiveTheSameAdapter(String family, boolean xla) throws IOException {
+    try (AdapterTrainee trainee = trainee(family, "lora");
+        Golden golden = Golden.open(family + "/adapters/lora")) {
+      TrainingStep step = step(trainee, ADAM, new Execution(1, xla));
+      float[] losses = golden.floats("train.losses");
+      for (int i = 0; i < 5; i++) {
+        try (TokenBatch batch = golden.trainingBatch(i)) {
+          StepOutcome outcome = step.step(batch, new UpdateRate(i + 1, 3e-4));
+          assertThat(outcome.loss())
+              .as("loss of step %d", i)
+              .isCloseTo(losses[i], within(10 * LOSS * losses[i]));
+        }
+      }
+      checkTrained(trainee, golden, "after.", "after_unstable.", AFTER_TRAINING);
+      checkLoss(lossFunction(trainee, PLAIN), golden, "after.right.loss", golden.batch("right"));
+    }
+  }
+
+  private static void checkTrained(
+      Trainee trainee, Golden golden, String prefix, String unstable, double limit)
+      throws IOException {
+    assertThat(trainee.variables()).isNotEmpty();
+    for (var variable : trainee.variables()) {
+      String key = peftKey(variable.name());
+      float[] expected = golden.floats(prefix + key);
+      Golden.assertClose(
+          prefix + key,
+          trainee.session().value(variable),
+          expected,
+          golden.marked(unstable + key, expected.length),
+          limit);
+    }
+  }
+
+  /**
+   * HF divides the loss of each of the two micro batches by 2, we divide by the tokens of both. All
+   * batches count 14 tokens, so that is the same.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "llama-gqa"})
+  void accumulationClippingAndScheduleAreThoseOfTheTrainer(String family) throws IOException {
+    JsonNode settings = Json.readObject(Golden.path(family + "/adapters/lora/sched.json"));
+    OptimizerConfig optimizer =
+        new OptimizerConfig(
+            0.9,
+            0.999,
+            1e-8,
+            settings.required("weight_decay").doubleValue(),
+            settings.required("max_grad_norm").doubleValue());
+    LearningRateSchedule schedule =
+        new LearningRateSchedule(
+            LearningRateSchedule.Kind.LINEAR,
+            settings.required("lr").doubleValue(),
+            settings.required("warmup_steps").longValue(),
+            settings.required("training_steps").longValue());
+    try (AdapterTrainee trainee = trainee(family, "lora");
+        Golden golden = Golden.open(family + "/adapters/lora")) {
+      TrainingStep step = step(trainee, optimizer, PLAIN);
+      float[] rates = golden.floats("sched.lr");
+      float[] norms = golden.floats("sched.grad_norm");
+      float[] losses = golden.floats("sched.micro_losses");
+      int clipped = 0;
+      for (int i = 0; i < 5; i++) {
+        for (int micro = 2 * i; micro < 2 * i + 2; micro++) {
+          try (TokenBatch batch = golden.trainingBatch(micro % 5)) {
+            step.accumulate(batch);
+          }
+        }
+        assertThat(schedule.at(i)).as("rate of step %d", i).isCloseTo(rates[i], within(1e-9));
+        StepOutcome outcome = step.applyAccumulated(new UpdateRate(i + 1, schedule.at(i)));
+        assertThat(outcome.tokens()).isEqualTo(28);
+        double loss = (losses[2 * i] + (double) losses[2 * i + 1]) / 2;
+        assertThat(outcome.loss())
+            .as("loss of step %d", i)
+            .isCloseTo(loss, within(10 * LOSS * loss));
+        assertThat(outcome.gradNorm())
+            .as("norm of step %d", i)
+            .isCloseTo(norms[i], within(GRADIENTS * norms[i]));
+        clipped += norms[i] > optimizer.maxGradNorm() ? 1 : 0;
+      }
+      assertThat(clipped).as("clipped steps").isPositive();
+      // Steps are up to 1e-2 here, thirty times those of the other test.
+      checkTrained(trainee, golden, "sched.after.", "sched.unstable.", 3 * AFTER_TRAINING);
+    }
+  }
+
+  /** XLA fuses and reorders float32 sums: 1e-5 of a value, and of the largest gradient. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "llama-gqa"})
+  void xlaChangesNoLossAndNoGradient(String family) throws IOException {
+    try (AdapterTrainee trainee = trainee(family, "lora");
+        Golden golden = Golden.open(family + "/adapters/lora");
+        TokenBatch batch = golden.batch("left")) {
+      Execution compiled = new Execution(1, true);
+      double plainLoss = lossFunction(trainee, PLAIN).of(batch).mean();
+      Map<String, float[]> plain = step(trainee, ADAM, PLAIN).gradients(batch);
+      try (AdapterTrainee other = reopened(family)) {
+        assertThat(lossFunction(other, compiled).of(batch).mean())
+            .isCloseTo(plainLoss, within(1e-5 * plainLoss));
+        Map<String, float[]> gradients = step(other, ADAM, compiled).gradients(batch);
+        plain.forEach(
+            (name, expected) ->
+                Golden.assertClose(
+                    name, Objects.requireNonNull(gradients.get(name)), expected, 1e-5));
+      }
+    }
+  }
+
+  /** A second trainee of the base that this test has converted. */
+  private AdapterTrainee reopened(String family) throws IOException {
+    try (PeftAdapter peft = PeftAdapter.read(Golden.path(family + "/adapters/lora"))) {
+      return AdapterTrainee.open(
+          BaseModel.open(directory.resolve("base")), peft.config(), peft, 0, new SessionOptions(1));
+    }
+  }
+
+  /**
+   * Two parts of two rows with different numbers of counted tokens; the sums of the parts are the
+   * sums of the whole but for the order.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void twoReplicasEqualOne(boolean xla) throws IOException {
+    try (AdapterTrainee trainee = trainee("llama", "lora");
+        AdapterTrainee other = reopened("llama");
+        Golden golden = Golden.open("llama/adapters/lora")) {
+      TokenBatch one = fourRows(golden);
+      TokenBatch two = fourRows(golden);
+      try (one;
+          two) {
+        TrainingStep whole = step(trainee, ADAM, new Execution(1, xla));
+        TrainingStep parts = step(other, ADAM, new Execution(2, xla));
+        Map<String, float[]> expected = whole.gradients(one);
+        Map<String, float[]> gradients = parts.gradients(two);
+        expected.forEach(
+            (name, gradient) ->
+                Golden.assertClose(
+                    name, Objects.requireNonNull(gradients.get(name)), gradient, 1e-5));
+        StepOutcome first = whole.step(one, new UpdateRate(1, 3e-4));
+        StepOutcome second = parts.step(two, new UpdateRate(1, 3e-4));
+        assertThat(second.tokens()).isEqualTo(first.tokens());
+        assertThat(second.loss()).isCloseTo(first.loss(), within(LOSS * first.loss()));
+      }
+    }
+  }
+
+  /** The three rows, and the first one again, all of whose tokens are labels then. */
+  private static TokenBatch fourRows(Golden golden) throws IOException {
+    int[][] ids = golden.matrix("right.input_ids");
+    int[][] mask = golden.matrix("right.attention_mask");
+    int[][] labels = golden.matrix("right.labels");
+    return TokenBatch.of(
+        new int[][] {ids[0], ids[1], ids[2], ids[0]},
+        new int[][] {mask[0], mask[1], mask[2], mask[0]},
+        new int[][] {labels[0], labels[1], labels[2], ids[0]},
+        0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama, lora", "llama, lora-peft-new", "llama-gqa, lora"})
+  void anAdapterThatWeWriteIsReadBackIdentical(String family, String adapter) throws IOException {
+    Path written = directory.resolve("adapter");
+    Path original = Golden.path(family + "/adapters/" + adapter);
+    try (AdapterTrainee trainee = trainee(family, adapter)) {
+      trainee.save(written);
+    }
+    BaseModel base = BaseModel.open(directory.resolve("base"));
+    try (PeftAdapter ours = PeftAdapter.read(written);
+        PeftAdapter theirs = PeftAdapter.read(original)) {
+      assertThat(ours.config()).isEqualTo(theirs.config());
+      assertThat(ours.tensors().keySet()).isEqualTo(theirs.tensors().keySet());
+      List<AdapterParameter> parameters =
+          Splicer.splice(base.graph().graphDef(), ours.config(), "default", Splicer.Mode.INFERENCE)
+              .parameters();
+      ours.check(parameters, "llama");
+      for (AdapterParameter parameter : parameters) {
+        assertThat(ours.tensor(parameter.name()))
+            .as(parameter.name())
+            .isEqualTo(theirs.tensor(parameter.name()));
+      }
+    }
+    assertThat(written.toFile().list())
+        .containsExactlyInAnyOrder("adapter_config.json", "adapter_model.safetensors");
+  }
+}
