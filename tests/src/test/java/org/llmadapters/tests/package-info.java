@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.tests;
+
+import org.jspecify.annotations.NullMarked;
