@@ -55,8 +55,7 @@ final class CommandsTest {
 
   @Test
   void generateCompilesOnRequest() {
-    assertThat(
-            run(new GenerateCommand(), "--model", model, "--compile", "on", "--prompt", "one"))
+    assertThat(run(new GenerateCommand(), "--model", model, "--compile", "on", "--prompt", "one"))
         .isZero();
     assertThat(out.toString().strip()).isEqualTo("1");
   }
@@ -102,8 +101,7 @@ final class CommandsTest {
 
   @Test
   void generateRefusesAnUnknownCompileMode() {
-    assertThat(
-            run(new GenerateCommand(), "--model", model, "--prompt", "one", "--compile", "yes"))
+    assertThat(run(new GenerateCommand(), "--model", model, "--prompt", "one", "--compile", "yes"))
         .isOne();
     assertThat(err.toString().strip()).isEqualTo("--compile must be auto, on or off, got yes");
   }
@@ -116,8 +114,18 @@ final class CommandsTest {
 
   private int evaluate(Path data, Path output, Object... more) {
     Object[] fixed = {
-      "--model", model, "--task", "SVAMP", "--data", data, "--output", output,
-      "--max-new-tokens", 4, "--batch-size", 2
+      "--model",
+      model,
+      "--task",
+      "SVAMP",
+      "--data",
+      data,
+      "--output",
+      output,
+      "--max-new-tokens",
+      4,
+      "--batch-size",
+      2
     };
     Object[] all = Arrays.copyOf(fixed, fixed.length + more.length);
     System.arraycopy(more, 0, all, fixed.length, more.length);

@@ -32,14 +32,12 @@ final class EvaluationTest {
   @Test
   void gradesEveryAnswerInTheOrderOfTheItems() throws IOException {
     Task task = Task.of("math");
-    Evaluation evaluation =
-        new Evaluation(task, PromptTemplate.ALPACA, new GenerationConfig(4, 2));
+    Evaluation evaluation = new Evaluation(task, PromptTemplate.ALPACA, new GenerationConfig(4, 2));
     Path output = directory.resolve("made/predictions.jsonl");
     BaseModel base = BaseModel.open(NumberModel.write(directory));
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = Generator.open(base, Optional.empty(), Compile.OFF)) {
-      Evaluation.Report report =
-          evaluation.run(generator, tokenizer, ITEMS, Optional.of(output));
+      Evaluation.Report report = evaluation.run(generator, tokenizer, ITEMS, Optional.of(output));
       assertThat(report.score()).isEqualTo(new Score(2, 4));
       assertThat(report.predictions())
           .containsExactly(

@@ -54,7 +54,8 @@ final class NumberModel {
     List<SafetensorsWriter.Entry> entries =
         weights.stream()
             .map(
-                weight -> new SafetensorsWriter.Entry(weight.name(), weight.dtype(), weight.shape()))
+                weight ->
+                    new SafetensorsWriter.Entry(weight.name(), weight.dtype(), weight.shape()))
             .toList();
     try (SafetensorsWriter writer =
         SafetensorsWriter.create(

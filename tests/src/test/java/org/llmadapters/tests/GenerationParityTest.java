@@ -146,8 +146,7 @@ final class GenerationParityTest {
   @ValueSource(strings = {"llama", "llama-gqa"})
   void streamsTheSameTokens(String family) throws IOException {
     try (Golden golden = Golden.open(family + "/generation");
-        Generator generator =
-            Generator.open(withoutEnd(family), Optional.empty(), Compile.OFF)) {
+        Generator generator = Generator.open(withoutEnd(family), Optional.empty(), Compile.OFF)) {
       int[] expected = continuations(golden, "gen.greedy.sequences").get(1);
       List<int[]> seen = new ArrayList<>();
       int[] tokens = generator.stream(prompts(golden).get(1), NEW_TOKENS, seen::add);
@@ -168,8 +167,7 @@ final class GenerationParityTest {
   })
   void givesTheGoldenLogits(String family, String values) throws IOException {
     try (Golden golden = Golden.open(values);
-        Generator generator =
-            Generator.open(withoutEnd(family), adapter(values), Compile.AUTO)) {
+        Generator generator = Generator.open(withoutEnd(family), adapter(values), Compile.AUTO)) {
       for (String padding : List.of("right", "left")) {
         int[][] mask = golden.matrix(padding + ".attention_mask");
         float[][][] logits = generator.logits(golden.matrix(padding + ".input_ids"), mask);
@@ -194,8 +192,7 @@ final class GenerationParityTest {
 
   @Test
   void refusesAPromptThatLeavesNoRoomForTheNewTokens() throws IOException {
-    try (Generator generator =
-        Generator.open(withoutEnd("llama"), Optional.empty(), Compile.OFF)) {
+    try (Generator generator = Generator.open(withoutEnd("llama"), Optional.empty(), Compile.OFF)) {
       int[] fits = new int[64 - NEW_TOKENS];
       assertThat(generate(generator, List.of(fits), 1).get(0)).hasSize(NEW_TOKENS);
       int[] tooLong = new int[65 - NEW_TOKENS];

@@ -30,7 +30,10 @@ final class RealCheckpointsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "stories260K, OFF", "stories260K, ON", "babyllama-tok105, OFF", "babyllama-tok105, ON"
+    "stories260K, OFF",
+    "stories260K, ON",
+    "babyllama-tok105, OFF",
+    "babyllama-tok105, ON"
   })
   void tellsTheStoryThatHuggingFaceTells(String name, Compile compile) throws IOException {
     Path folder =
