@@ -2,7 +2,12 @@ package org.llmadapters.eval;
 
 /** Whether XLA compiles. */
 public enum Compile {
-  /** Where it is measured to pay. */
+  /**
+   * Where it is measured to pay, which is nowhere so far: on a CPU the compiled loop is slower than
+   * single calls in every measured case (see {@code bench generate}), up to several times as slow
+   * for batches in bfloat16, and compiling takes seconds to tens of seconds for every shape of
+   * batch. So no number of tokens makes up for it, and this is {@link #OFF}.
+   */
   AUTO,
   /** Always. */
   ON,

@@ -1,0 +1,183 @@
+package org.llmadapters.eval;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+final class CommandsTest {
+  @TempDir private static Path shared;
+  private static String model = "";
+
+  @TempDir private Path directory;
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  @BeforeAll
+  static void makeModel() throws IOException {
+    model = NumberModel.write(shared).toString();
+  }
+
+  private int run(Object command, Object... arguments) {
+    String[] texts = new String[arguments.length];
+    for (int i = 0; i < texts.length; i++) {
+      texts[i] = arguments[i].toString();
+    }
+    return new CommandLine(command)
+        .setOut(new PrintWriter(out, true))
+        .setErr(new PrintWriter(err, true))
+        .setExecutionExceptionHandler(
+            (e, commandLine, parsed) -> {
+              commandLine.getErr().println(e.getMessage());
+              return 1;
+            })
+        .execute(texts);
+  }
+
+  private Path write(String name, String... lines) throws IOException {
+    return Files.write(directory.resolve(name), List.of(lines));
+  }
+
+  @Test
+  void generatePrintsTheResponseAlone() {
+    assertThat(run(new GenerateCommand(), "--model", model, "--prompt", "say three")).isZero();
+    assertThat(out.toString().strip()).isEqualTo("3");
+  }
+
+  @Test
+  void generateCompilesOnRequest() {
+    assertThat(run(new GenerateCommand(), "--model", model, "--compile", "on", "--prompt", "one"))
+        .isZero();
+    assertThat(out.toString().strip()).isEqualTo("1");
+  }
+
+  @Test
+  void generatePrintsAJsonLineForEveryPrompt() throws IOException {
+    Path prompts = write("prompts.txt", "two", "", "a much longer one");
+    assertThat(run(new GenerateCommand(), "--model", model, "--prompts", prompts)).isZero();
+    assertThat(out.toString().lines())
+        .containsExactly(
+            "{\"prompt\":\"two\",\"response\":\"2\",\"tokens\":2}",
+            "{\"prompt\":\"a much longer one\",\"response\":\"1\",\"tokens\":2}");
+  }
+
+  @Test
+  void generateWritesJsonLinesToAFile() throws IOException {
+    Path output = directory.resolve("answers.jsonl");
+    int exit =
+        run(
+            new GenerateCommand(),
+            "--model",
+            model,
+            "--prompt",
+            "no number",
+            "--template",
+            "alpaca",
+            "--max-new-tokens",
+            3,
+            "--output",
+            output);
+    assertThat(exit).isZero();
+    assertThat(output).hasContent("{\"prompt\":\"no number\",\"response\":\"\",\"tokens\":3}");
+    assertThat(out.toString().strip()).isEqualTo(output.toString());
+  }
+
+  @Test
+  void generateRefusesAFileWithoutPrompts() throws IOException {
+    Path prompts = write("prompts.txt", "", " ");
+    assertThat(run(new GenerateCommand(), "--model", model, "--prompts", prompts)).isOne();
+    assertThat(err.toString().strip())
+        .isEqualTo(prompts + ": no prompts in it; expected one per line");
+  }
+
+  @Test
+  void generateRefusesAnUnknownCompileMode() {
+    assertThat(run(new GenerateCommand(), "--model", model, "--prompt", "one", "--compile", "yes"))
+        .isOne();
+    assertThat(err.toString().strip()).isEqualTo("--compile must be auto, on or off, got yes");
+  }
+
+  @Test
+  void generateNeedsAPrompt() {
+    assertThat(run(new GenerateCommand(), "--model", model)).isEqualTo(2);
+    assertThat(err.toString()).contains("--prompt").contains("--prompts");
+  }
+
+  private int evaluate(Path data, Path output, Object... more) {
+    Object[] fixed = {
+      "--model",
+      model,
+      "--task",
+      "SVAMP",
+      "--data",
+      data,
+      "--output",
+      output,
+      "--max-new-tokens",
+      4,
+      "--batch-size",
+      2
+    };
+    Object[] all = Arrays.copyOf(fixed, fixed.length + more.length);
+    System.arraycopy(more, 0, all, fixed.length, more.length);
+    return run(new EvaluateCommand(), all);
+  }
+
+  private Path items() throws IOException {
+    return write(
+        "test.jsonl",
+        "{\"instruction\": \"one\", \"answer\": 1}",
+        "{\"instruction\": \"a longer two\", \"answer\": \"5\"}",
+        "{\"instruction\": \"three\", \"answer\": \"3.0\"}");
+  }
+
+  @Test
+  void evaluatePrintsTheScoreAndWritesPredictionsThatScoreReads() throws IOException {
+    Path output = directory.resolve("predictions.jsonl");
+    assertThat(evaluate(items(), output)).isZero();
+    String score = "SVAMP: accuracy 0.6667 (2 of 3, 95 % interval 0.2077 to 0.9385)";
+    assertThat(out.toString().lines().toList())
+        .hasSize(2)
+        .startsWith(score)
+        .last()
+        .asString()
+        .matches("[0-9.]+ items/s, [0-9]+ tokens/s; predictions in .*predictions.jsonl");
+    assertThat(output).content().hasLineCount(3);
+    out.getBuffer().setLength(0);
+    assertThat(run(new ScoreCommand(), "--task", "SVAMP", "--predictions", output)).isZero();
+    assertThat(out.toString().strip()).isEqualTo(score);
+  }
+
+  @Test
+  void evaluateStopsAtTheLimit() throws IOException {
+    assertThat(evaluate(items(), directory.resolve("few.jsonl"), "--limit", 1)).isZero();
+    assertThat(out.toString()).contains("accuracy 1.0000 (1 of 1,");
+  }
+
+  @Test
+  void evaluateReplacesPredictionsOnlyOnRequest() throws IOException {
+    Path output = write("predictions.jsonl", "earlier");
+    assertThat(evaluate(items(), output)).isOne();
+    assertThat(err.toString().strip())
+        .isEqualTo(output + ": exists; name another file, or give --overwrite");
+    assertThat(output).hasContent("earlier");
+    assertThat(evaluate(items(), output, "--overwrite")).isZero();
+    assertThat(output).content().hasLineCount(3);
+  }
+
+  @Test
+  void scoreNamesTheTasksThatItKnows() throws IOException {
+    Path predictions = write("predictions.jsonl", "{}");
+    assertThat(run(new ScoreCommand(), "--task", "gsm", "--predictions", predictions)).isOne();
+    assertThat(err.toString()).contains("unknown task \"gsm\"; known: AddSub").contains("gsm8k");
+  }
+}

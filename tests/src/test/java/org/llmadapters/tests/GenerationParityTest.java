@@ -1,0 +1,228 @@
+package org.llmadapters.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.eval.Compile;
+import org.llmadapters.eval.GenerationConfig;
+import org.llmadapters.eval.Generator;
+import org.llmadapters.graph.FormatException;
+
+/** Greedy generation, from checkpoint to token ids, against Hugging Face's. */
+final class GenerationParityTest {
+  /** Sums run in another order than in PyTorch; relative to the largest absolute value. */
+  private static final double TOLERANCE = 1e-4;
+
+  private static final int NEW_TOKENS = 16;
+
+  @TempDir private Path directory;
+
+  /** Converts a golden checkpoint after taking its end token away. */
+  private BaseModel withoutEnd(String family) throws IOException {
+    return convert(checkpoint(family));
+  }
+
+  private BaseModel convert(Path checkpoint) throws IOException {
+    Path output = directory.resolve("model");
+    Converter.convert(checkpoint, output, false);
+    return BaseModel.open(output);
+  }
+
+  private Path checkpoint(String family) throws IOException {
+    Path base = Golden.path(family + "/base");
+    Path checkpoint = Files.createDirectory(directory.resolve("checkpoint"));
+    Files.copy(base.resolve("model.safetensors"), checkpoint.resolve("model.safetensors"));
+    ObjectNode config = Json.readObject(base.resolve("config.json"));
+    config.putNull("eos_token_id");
+    Json.write(checkpoint.resolve("config.json"), config);
+    return checkpoint;
+  }
+
+  private static Optional<Path> adapter(String name) {
+    return Files.exists(Golden.path(name).resolve("adapter_config.json"))
+        ? Optional.of(Golden.path(name))
+        : Optional.empty();
+  }
+
+  /** Prompts without their padding, which is on the left. */
+  private static List<int[]> prompts(Golden golden) throws IOException {
+    int[][] ids = golden.matrix("gen.input_ids");
+    int[][] mask = golden.matrix("gen.attention_mask");
+    List<int[]> prompts = new ArrayList<>();
+    for (int row = 0; row < ids.length; row++) {
+      int padding = ids[row].length - Arrays.stream(mask[row]).sum();
+      prompts.add(Arrays.copyOfRange(ids[row], padding, ids[row].length));
+    }
+    return prompts;
+  }
+
+  /** The tokens after the prompts. */
+  private static List<int[]> continuations(Golden golden, String sequences) throws IOException {
+    int promptLength = golden.matrix("gen.input_ids")[0].length;
+    return Arrays.stream(golden.matrix(sequences))
+        .map(row -> Arrays.copyOfRange(row, promptLength, row.length))
+        .toList();
+  }
+
+  /** Up to the first {@code end} and with it. */
+  private static int[] upTo(int end, int[] tokens) {
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] == end) {
+        return Arrays.copyOf(tokens, i + 1);
+      }
+    }
+    return tokens;
+  }
+
+  private static List<int[]> generate(Generator generator, List<int[]> prompts, int batchSize) {
+    return generator.generate(
+        prompts, new GenerationConfig(NEW_TOKENS, batchSize), (finished, tokens) -> {});
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "llama, llama, OFF",
+    "llama, llama, ON",
+    "llama, llama/adapters/lora, OFF",
+    "llama, llama/adapters/lora, ON",
+    "llama-gqa, llama-gqa, OFF",
+    "llama-gqa, llama-gqa, ON",
+    "llama-gqa, llama-gqa/adapters/lora, OFF",
+    "llama-gqa, llama-gqa/adapters/lora, ON"
+  })
+  void givesTheGoldenTokensWhateverTheBatchSize(String family, String values, Compile compile)
+      throws IOException {
+    try (Golden golden = Golden.open(values + "/generation");
+        Generator generator = Generator.open(withoutEnd(family), adapter(values), compile)) {
+      List<int[]> prompts = prompts(golden);
+      int[][] expected = continuations(golden, "gen.greedy.sequences").toArray(int[][]::new);
+      for (int batchSize = 1; batchSize <= prompts.size(); batchSize++) {
+        assertThat(generate(generator, prompts, batchSize).toArray(int[][]::new))
+            .as("batch size %d", batchSize)
+            .isDeepEqualTo(expected);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama, 56, OFF", "llama, 56, ON", "llama-gqa, 8, OFF", "llama-gqa, 8, ON"})
+  void endsAtTheTokenThatGenerationConfigNames(String family, int end, Compile compile)
+      throws IOException {
+    Path checkpoint = checkpoint(family);
+    ObjectNode generation = Json.object();
+    generation.put("eos_token_id", end);
+    Json.write(checkpoint.resolve("generation_config.json"), generation);
+    try (Golden golden = Golden.open(family + "/generation");
+        Generator generator = Generator.open(convert(checkpoint), Optional.empty(), compile)) {
+      int[][] expected =
+          continuations(golden, "gen.greedy_eos.sequences").stream()
+              .map(tokens -> upTo(end, tokens))
+              .toArray(int[][]::new);
+      // One row ends early, and another does not.
+      assertThat(Arrays.stream(expected).mapToInt(row -> row.length).min().orElseThrow())
+          .isLessThan(NEW_TOKENS);
+      assertThat(generate(generator, prompts(golden), 3).toArray(int[][]::new))
+          .isDeepEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "llama-gqa"})
+  void streamsTheSameTokens(String family) throws IOException {
+    try (Golden golden = Golden.open(family + "/generation");
+        Generator generator = Generator.open(withoutEnd(family), Optional.empty(), Compile.OFF)) {
+      int[] expected = continuations(golden, "gen.greedy.sequences").get(1);
+      List<int[]> seen = new ArrayList<>();
+      int[] tokens = generator.stream(prompts(golden).get(1), NEW_TOKENS, seen::add);
+      assertThat(tokens).containsExactly(expected);
+      for (int count = 1; count <= NEW_TOKENS; count++) {
+        assertThat(seen.get(count - 1)).containsExactly(Arrays.copyOf(expected, count));
+      }
+      assertThat(seen).hasSize(NEW_TOKENS);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "llama, llama",
+    "llama, llama/adapters/lora",
+    "llama-gqa, llama-gqa",
+    "llama-gqa, llama-gqa/adapters/lora"
+  })
+  void givesTheGoldenLogits(String family, String values) throws IOException {
+    try (Golden golden = Golden.open(values);
+        Generator generator = Generator.open(withoutEnd(family), adapter(values), Compile.AUTO)) {
+      for (String padding : List.of("right", "left")) {
+        int[][] mask = golden.matrix(padding + ".attention_mask");
+        float[][][] logits = generator.logits(golden.matrix(padding + ".input_ids"), mask);
+        Golden.assertCloseAtTokens(
+            padding, flat(logits), golden.floats(padding + ".logits"), mask, TOLERANCE);
+      }
+    }
+  }
+
+  private static float[] flat(float[][][] values) {
+    int width = values[0][0].length;
+    float[] flat = new float[values.length * values[0].length * width];
+    int position = 0;
+    for (float[][] row : values) {
+      for (float[] token : row) {
+        System.arraycopy(token, 0, flat, position, width);
+        position += width;
+      }
+    }
+    return flat;
+  }
+
+  @Test
+  void refusesAPromptThatLeavesNoRoomForTheNewTokens() throws IOException {
+    try (Generator generator = Generator.open(withoutEnd("llama"), Optional.empty(), Compile.OFF)) {
+      int[] fits = new int[64 - NEW_TOKENS];
+      assertThat(generate(generator, List.of(fits), 1).get(0)).hasSize(NEW_TOKENS);
+      int[] tooLong = new int[65 - NEW_TOKENS];
+      assertThatThrownBy(() -> generate(generator, List.of(fits, tooLong), 2))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "a prompt of 49 tokens and max_new_tokens 16 exceed max_position_embeddings 64 of"
+                  + " the model; lower --max-new-tokens or shorten the prompt");
+      assertThatThrownBy(() -> generate(generator, List.of(fits, new int[0]), 2))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("a prompt is empty; a model without a BOS token needs at least one token");
+    }
+  }
+
+  @Test
+  void listsWhyTheAdapterOfAnotherModelDoesNotFit() throws IOException {
+    BaseModel model = withoutEnd("llama");
+    Path other = Golden.path("llama-gqa/adapters/lora");
+    assertThatThrownBy(() -> Generator.open(model, Optional.of(other), Compile.OFF))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            """
+            %s: 6 tensors do not fit llama (hidden_size=32, num_hidden_layers=2)
+              model.layers.0.self_attn.v_proj.lora_B.weight: shape [16, 4], expected [32, 4]
+              model.layers.1.self_attn.v_proj.lora_B.weight: shape [16, 4], expected [32, 4]
+              model.layers.2.self_attn.q_proj.lora_A.weight: no such parameter; nearest: model.layers.0.self_attn.q_proj.lora_A.weight
+              model.layers.2.self_attn.q_proj.lora_B.weight: no such parameter; nearest: model.layers.0.self_attn.q_proj.lora_B.weight
+              model.layers.2.self_attn.v_proj.lora_A.weight: no such parameter; nearest: model.layers.0.self_attn.v_proj.lora_A.weight
+              model.layers.2.self_attn.v_proj.lora_B.weight: no such parameter; nearest: model.layers.0.self_attn.v_proj.lora_B.weight
+            List the modules of a model with: llm-adapters inspect --model DIR""",
+            other.resolve("adapter_model.safetensors"));
+  }
+}
