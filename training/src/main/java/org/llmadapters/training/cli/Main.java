@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.ConvertCommand;
@@ -144,9 +145,15 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  private static int explainUsage(ParameterException exception, String[] arguments) {
-    CommandLine command = exception.getCommandLine();
+  private static int explainUsage(ParameterException thrown, String[] arguments) {
+    CommandLine command = thrown.getCommandLine();
     PrintWriter err = command.getErr();
+    List<String> unmatched = command.getUnmatchedArguments();
+    // A required option is often missing because it is misspelt.
+    ParameterException exception =
+        thrown instanceof CommandLine.MissingParameterException && !unmatched.isEmpty()
+            ? new CommandLine.UnmatchedArgumentException(command, unmatched)
+            : thrown;
     err.println("error: " + exception.getMessage());
     if (!CommandLine.UnmatchedArgumentException.printSuggestions(exception, err)) {
       err.println("see: " + command.getCommandSpec().qualifiedName() + " --help");
