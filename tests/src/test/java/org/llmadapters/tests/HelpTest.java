@@ -32,7 +32,7 @@ final class HelpTest {
     String[] examples = help.substring(help.indexOf("\nExamples:\n")).strip().split("\n", -1);
     assertThat(examples).hasSize(3);
     for (int i = 1; i < examples.length; i++) {
-      assertThat(examples[i]).startsWith("  llm-adapters " + command + " ");
+      assertThat(examples[i]).startsWith("  llm-adapters " + command);
       parse(examples[i].strip());
     }
   }

@@ -27,6 +27,7 @@ import org.llmadapters.training.sample.SampleCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -108,6 +109,7 @@ public final class Main implements Callable<Integer> {
     commandLine.setOut(out);
     commandLine.setErr(err);
     commandLine.setUsageHelpAutoWidth(true);
+    commandLine.getSubcommands().values().forEach(Main::keepExamplesWhole);
     commandLine.setParameterExceptionHandler(Main::explainUsage);
     commandLine.setExecutionExceptionHandler(
         (exception, command, parsed) -> main.explain(exception, command));
@@ -143,6 +145,15 @@ public final class Main implements Callable<Integer> {
         RunFile.useAsDefaults(Path.of(arguments[i]), command);
       }
     }
+  }
+
+  /** A wrapped command line could not be copied. */
+  private static void keepExamplesWhole(CommandLine command) {
+    command
+        .getHelpSectionMap()
+        .put(
+            UsageMessageSpec.SECTION_KEY_FOOTER,
+            help -> String.join("\n", help.commandSpec().usageMessage().footer()) + "\n");
   }
 
   private static int explainUsage(ParameterException thrown, String[] arguments) {
