@@ -44,19 +44,31 @@ final class RunFolder {
   /**
    * Deletes an earlier run.
    *
-   * @throws IllegalArgumentException if the folder holds anything else, which is then all still
-   *     there
+   * @throws IllegalArgumentException as {@link #requireRun}; then all is still there
    */
   static void clear(Path folder) throws IOException {
-    List<Path> entries = new ArrayList<>();
+    requireRun(folder);
+    for (Path entry : entries(folder)) {
+      if (Files.isDirectory(entry)) {
+        OutputDirectory.delete(entry);
+      } else {
+        Files.delete(entry);
+      }
+    }
+  }
+
+  /**
+   * Checks that {@code folder} holds a run and nothing else: a checkpoint that somebody downloaded
+   * has files of the same names, but no {@code run.json}.
+   *
+   * @throws IllegalArgumentException if not
+   */
+  static void requireRun(Path folder) throws IOException {
     List<String> foreign = new ArrayList<>();
-    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
-      for (Path entry : stream) {
-        String name = entry.getFileName().toString();
-        entries.add(entry);
-        if (!FILES.contains(name) && !name.matches("checkpoint-\\d+")) {
-          foreign.add(name);
-        }
+    for (Path entry : entries(folder)) {
+      String name = entry.getFileName().toString();
+      if (!FILES.contains(name) && !name.matches("checkpoint-\\d+")) {
+        foreign.add(name);
       }
     }
     if (!foreign.isEmpty()) {
@@ -66,12 +78,21 @@ final class RunFolder {
               + String.join(", ", foreign)
               + ", which no training run wrote; nothing was deleted. Name another folder");
     }
-    for (Path entry : entries) {
-      if (Files.isDirectory(entry)) {
-        OutputDirectory.delete(entry);
-      } else {
-        Files.delete(entry);
-      }
+    if (!Files.exists(folder.resolve(RunFile.NAME))) {
+      throw new IllegalArgumentException(
+          folder
+              + ": has no "
+              + RunFile.NAME
+              + ", so no training run wrote it; nothing was deleted. Name another folder");
     }
+  }
+
+  private static List<Path> entries(Path folder) throws IOException {
+    List<Path> entries = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
+      stream.forEach(entries::add);
+    }
+    entries.sort(null);
+    return entries;
   }
 }

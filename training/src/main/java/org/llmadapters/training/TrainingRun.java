@@ -85,7 +85,7 @@ public final class TrainingRun {
 
   static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
     Path output = options.output().directory();
-    prepare(output, options.output());
+    check(output, options.output());
     try (Trainee trainee = open(options)) {
       ModelConfig config = config(options);
       EncodedExamples encoded = examples(options, config);
@@ -105,6 +105,9 @@ public final class TrainingRun {
           training.totalSteps(),
           options.loop().batchSize());
       Files.createDirectories(output);
+      if (options.output().overwrite() && !options.output().resume() && RunFolder.isUsed(output)) {
+        RunFolder.clear(output);
+      }
       runFile.write(output);
       Trainer trainer =
           new Trainer(
@@ -135,10 +138,10 @@ public final class TrainingRun {
   }
 
   /**
-   * A folder with files in it is used again only to resume, and emptied only if it is an earlier
-   * run's.
+   * A folder with files in it is used again only to resume or in place of an earlier run, which is
+   * deleted only when everything else has been read.
    */
-  private static void prepare(Path output, TrainingOptions.Output options) throws IOException {
+  private static void check(Path output, TrainingOptions.Output options) throws IOException {
     if (Files.exists(output) && !Files.isDirectory(output)) {
       throw new IllegalArgumentException(output + ": is a file, expected a folder for the run");
     }
@@ -150,7 +153,7 @@ public final class TrainingRun {
           output
               + ": exists and is not empty; give --resume to go on, --overwrite to replace an earlier run, or another --output");
     }
-    RunFolder.clear(output);
+    RunFolder.requireRun(output);
   }
 
   private static Trainee open(TrainingOptions options) throws IOException {

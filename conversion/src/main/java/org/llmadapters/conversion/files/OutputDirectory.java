@@ -1,6 +1,7 @@
 package org.llmadapters.conversion.files;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -69,7 +70,9 @@ public final class OutputDirectory implements AutoCloseable {
       }
       Files.createDirectory(temporary);
     } catch (IOException e) {
-      throw new IOException(target + ": cannot write in " + parent + ": " + e, e);
+      String reason =
+          e instanceof FileAlreadyExistsException file ? file.getFile() + " is a file" : e.toString();
+      throw new IOException(target + ": cannot write in " + parent + ": " + reason, e);
     }
     OutputDirectory output = new OutputDirectory(directory, temporary, overwrite);
     Runtime.getRuntime().addShutdownHook(output.cleanup);
@@ -162,7 +165,6 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Deletes {@code root} and all below it; links are deleted, never followed. */
   /**
    * Deletes a directory that was made here and is not needed any more: it first loses its name, so
    * that nobody sees half of it.
@@ -173,6 +175,7 @@ public final class OutputDirectory implements AutoCloseable {
     deleteTree(hidden);
   }
 
+  /** Deletes {@code root} and all below it; links are deleted, never followed. */
   private static void deleteTree(Path root) throws IOException {
     if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
       return;

@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.ConvertCommand;
@@ -26,6 +27,7 @@ import org.llmadapters.training.sample.SampleCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -107,6 +109,7 @@ public final class Main implements Callable<Integer> {
     commandLine.setOut(out);
     commandLine.setErr(err);
     commandLine.setUsageHelpAutoWidth(true);
+    commandLine.getSubcommands().values().forEach(Main::keepExamplesWhole);
     commandLine.setParameterExceptionHandler(Main::explainUsage);
     commandLine.setExecutionExceptionHandler(
         (exception, command, parsed) -> main.explain(exception, command));
@@ -144,9 +147,24 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  private static int explainUsage(ParameterException exception, String[] arguments) {
-    CommandLine command = exception.getCommandLine();
+  /** A wrapped command line could not be copied. */
+  private static void keepExamplesWhole(CommandLine command) {
+    command
+        .getHelpSectionMap()
+        .put(
+            UsageMessageSpec.SECTION_KEY_FOOTER,
+            help -> String.join("\n", help.commandSpec().usageMessage().footer()) + "\n");
+  }
+
+  private static int explainUsage(ParameterException thrown, String[] arguments) {
+    CommandLine command = thrown.getCommandLine();
     PrintWriter err = command.getErr();
+    List<String> unmatched = command.getUnmatchedArguments();
+    // A required option is often missing because it is misspelt.
+    ParameterException exception =
+        thrown instanceof CommandLine.MissingParameterException && !unmatched.isEmpty()
+            ? new CommandLine.UnmatchedArgumentException(command, unmatched)
+            : thrown;
     err.println("error: " + exception.getMessage());
     if (!CommandLine.UnmatchedArgumentException.printSuggestions(exception, err)) {
       err.println("see: " + command.getCommandSpec().qualifiedName() + " --help");
