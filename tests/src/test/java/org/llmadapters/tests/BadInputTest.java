@@ -446,8 +446,6 @@ final class BadInputTest {
         "resume");
     // A typo elsewhere must not cost the earlier run.
     assertFails(1, trainLine(base, directory.resolve("typo.jsonl"), "--overwrite"), "typo.jsonl");
-    output = directory.resolve("nothing-yet");
-    assertFails(2, trainLine(base, data, "--resume", "--max-steps", 1), output, "resume");
   }
 
   @Test
