@@ -446,8 +446,6 @@ final class BadInputTest {
         "resume");
     // A typo elsewhere must not cost the earlier run.
     assertFails(1, trainLine(base, directory.resolve("typo.jsonl"), "--overwrite"), "typo.jsonl");
-    output = directory.resolve("nothing-yet");
-    assertFails(2, trainLine(base, data, "--resume", "--max-steps", 1), output, "resume");
   }
 
   @Test
@@ -495,7 +493,7 @@ final class BadInputTest {
         trainLine(base, data, "--config", write("c.yaml", "learning-rat: 3e-4\nsede: 1\n")),
         "c.yaml",
         "unknown option \"learning-rat\"; did you mean \"learning-rate\"?",
-        "did you mean \"seed\"?");
+        "unknown option \"sede\"");
     assertFails(
         2, trainLine(base, data, "--config", write("d.yaml", "batch-size: lots\n")), "lots");
     assertFails(1, trainLine(base, data, "--config", directory.resolve("e.yaml")), "e.yaml");

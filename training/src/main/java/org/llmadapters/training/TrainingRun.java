@@ -108,7 +108,9 @@ public final class TrainingRun {
       if (options.output().overwrite() && !options.output().resume() && RunFolder.isUsed(output)) {
         RunFolder.clear(output);
       }
-      runFile.write(output);
+      if (!options.output().resume()) {
+        runFile.write(output);
+      }
       Trainer trainer =
           new Trainer(
               trainee,
