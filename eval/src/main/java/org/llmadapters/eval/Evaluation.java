@@ -54,6 +54,20 @@ public record Evaluation(Task task, PromptTemplate template, GenerationConfig ge
   public Report run(
       Generator generator, Tokenizer tokenizer, List<TaskItem> items, Optional<Path> output)
       throws IOException {
+    // Opened first: that it cannot be written should not show after an hour of generating.
+    try (PredictionsWriter writer = output.isPresent() ? new PredictionsWriter(output.get()) : null) {
+      Report report = generateAndGrade(generator, tokenizer, items);
+      if (writer != null) {
+        for (Prediction prediction : report.predictions()) {
+          writer.write(prediction);
+        }
+        writer.finish();
+      }
+      return report;
+    }
+  }
+
+  private Report generateAndGrade(Generator generator, Tokenizer tokenizer, List<TaskItem> items) {
     List<String> texts = items.stream().map(item -> task.prompt(item, template)).toList();
     List<int[]> prompts = texts.stream().map(text -> tokenizer.encode(text, true)).toList();
     long start = System.nanoTime();
@@ -69,18 +83,6 @@ public record Evaluation(Task task, PromptTemplate template, GenerationConfig ge
       predictions.add(
           task.grade(i, texts.get(i), response, items.get(i).answer(), answers.get(i).length));
     }
-    if (output.isPresent()) {
-      write(output.get(), predictions);
-    }
     return new Report(Score.of(predictions), predictions, seconds);
-  }
-
-  private static void write(Path file, List<Prediction> predictions) throws IOException {
-    try (PredictionsWriter writer = new PredictionsWriter(file)) {
-      for (Prediction prediction : predictions) {
-        writer.write(prediction);
-      }
-      writer.finish();
-    }
   }
 }

@@ -32,9 +32,24 @@ final class FinetuneEndToEndTest {
     train(
         base,
         run,
-        "--lora-alpha", 16, "--batch-size", 32, "--micro-batch-size", 32, "--learning-rate", "5e-3",
-        "--lr-scheduler", "cosine", "--warmup-steps", 10, "--max-steps", 60, "--compile", "on",
-        "--target-modules", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj");
+        "--lora-alpha",
+        16,
+        "--batch-size",
+        32,
+        "--micro-batch-size",
+        32,
+        "--learning-rate",
+        "5e-3",
+        "--lr-scheduler",
+        "cosine",
+        "--warmup-steps",
+        10,
+        "--max-steps",
+        60,
+        "--compile",
+        "on",
+        "--target-modules",
+        "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj");
     assertThat(run.resolve("adapter_model.safetensors")).exists();
     double after = evaluate(base, "adapted.jsonl", "--adapter", run);
     assertThat(before).isLessThanOrEqualTo(10);
@@ -42,7 +57,15 @@ final class FinetuneEndToEndTest {
 
     Path merged = directory.resolve("merged");
     CommandRun.succeed(
-        "merge", "--checkpoint", TINY_LLAMA, "--adapter", run, "--output", merged, "--dtype", "float32");
+        "merge",
+        "--checkpoint",
+        TINY_LLAMA,
+        "--adapter",
+        run,
+        "--output",
+        merged,
+        "--dtype",
+        "float32");
     Path mergedBase = directory.resolve("merged-base");
     CommandRun.succeed("convert", "--checkpoint", merged, "--output", mergedBase);
     String answer = generate(base, "--adapter", run);
@@ -64,8 +87,22 @@ final class FinetuneEndToEndTest {
     train(
         base,
         run,
-        "--batch-size", 4, "--micro-batch-size", 2, "--max-steps", 3, "--val-set-size", 4,
-        "--eval-steps", 2, "--weight-decay", "0.1", "--compile", "off", "--lora-dropout", "0.1");
+        "--batch-size",
+        4,
+        "--micro-batch-size",
+        2,
+        "--max-steps",
+        3,
+        "--val-set-size",
+        4,
+        "--eval-steps",
+        2,
+        "--weight-decay",
+        "0.1",
+        "--compile",
+        "off",
+        "--lora-dropout",
+        "0.1");
     assertThat(Files.readString(run.resolve("metrics.jsonl"))).contains("eval_loss");
     Path again = directory.resolve("again");
     CommandRun.succeed("train", "--config", run.resolve("run.json"), "--output", again);
@@ -89,9 +126,28 @@ final class FinetuneEndToEndTest {
     Files.writeString(data, "{\"input_ids\": [1, 5, 6, 7, 5, 6, 7, 2]}\n".repeat(4));
     Path run = directory.resolve("run");
     CommandRun.succeed(
-        "train", "--model", sizes, "--random-init", "--adapter", "full", "--data", data, "--output", run,
-        "--batch-size", 4, "--micro-batch-size", 4, "--max-steps", 20, "--learning-rate", "1e-2",
-        "--cutoff-len", 16, "--compile", "off");
+        "train",
+        "--model",
+        sizes,
+        "--random-init",
+        "--adapter",
+        "full",
+        "--data",
+        data,
+        "--output",
+        run,
+        "--batch-size",
+        4,
+        "--micro-batch-size",
+        4,
+        "--max-steps",
+        20,
+        "--learning-rate",
+        "1e-2",
+        "--cutoff-len",
+        16,
+        "--compile",
+        "off");
     List<Double> losses = losses(run);
     assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) - 0.5);
     Path base = directory.resolve("base");
@@ -108,8 +164,17 @@ final class FinetuneEndToEndTest {
   private static void train(Path base, Path run, Object... more) {
     Stream<Object> line =
         Stream.of(
-            "train", "--model", base, "--data", PROBLEMS.resolve("train.json"), "--adapter", "lora",
-            "--output", run, "--cutoff-len", 112);
+            "train",
+            "--model",
+            base,
+            "--data",
+            PROBLEMS.resolve("train.json"),
+            "--adapter",
+            "lora",
+            "--output",
+            run,
+            "--cutoff-len",
+            112);
     boolean dropout = Stream.of(more).anyMatch("--lora-dropout"::equals);
     Stream<Object> rate = dropout ? Stream.of() : Stream.of("--lora-dropout", 0);
     CommandRun.succeed(Stream.of(line, rate, Stream.of(more)).flatMap(part -> part).toArray());
@@ -121,9 +186,21 @@ final class FinetuneEndToEndTest {
         CommandRun.succeed(
             Stream.concat(
                     Stream.of(
-                        "evaluate", "--model", model, "--task", "math", "--data",
-                        PROBLEMS.resolve("test.json"), "--output", directory.resolve(predictions),
-                        "--limit", 20, "--batch-size", 20, "--max-new-tokens", 32),
+                        "evaluate",
+                        "--model",
+                        model,
+                        "--task",
+                        "math",
+                        "--data",
+                        PROBLEMS.resolve("test.json"),
+                        "--output",
+                        directory.resolve(predictions),
+                        "--limit",
+                        20,
+                        "--batch-size",
+                        20,
+                        "--max-new-tokens",
+                        32),
                     Stream.of(more))
                 .toArray());
     Matcher percent = Pattern.compile("([0-9.]+) ?%").matcher(out);
@@ -135,8 +212,15 @@ final class FinetuneEndToEndTest {
     return CommandRun.succeed(
         Stream.concat(
                 Stream.of(
-                    "generate", "--model", model, "--template", "alpaca", "--prompt", QUESTION,
-                    "--max-new-tokens", 32),
+                    "generate",
+                    "--model",
+                    model,
+                    "--template",
+                    "alpaca",
+                    "--prompt",
+                    QUESTION,
+                    "--max-new-tokens",
+                    32),
                 Stream.of(more))
             .toArray());
   }

@@ -41,7 +41,11 @@ final class HelpTest {
   void commandLinesInTheReadmeParse() throws IOException {
     String readme = Files.readString(Path.of("../README.md")).replaceAll("\\\\\n\\s*", "");
     List<String> lines =
-        readme.lines().map(String::strip).filter(line -> line.startsWith("./llm-adapters ")).toList();
+        readme
+            .lines()
+            .map(String::strip)
+            .filter(line -> line.startsWith("./llm-adapters "))
+            .toList();
     assertThat(lines).hasSizeGreaterThan(10);
     lines.forEach(HelpTest::parse);
   }

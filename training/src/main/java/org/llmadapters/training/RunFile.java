@@ -85,7 +85,8 @@ public final class RunFile {
     try {
       root = new YAMLMapper().readTree(Files.readAllBytes(file));
     } catch (JsonProcessingException e) {
-      throw new FormatException(file, "is not YAML: " + e.getOriginalMessage().strip().replaceAll("\\s+", " "), e);
+      throw new FormatException(
+          file, "is not YAML: " + e.getOriginalMessage().strip().replaceAll("\\s+", " "), e);
     }
     if (!root.isObject()) {
       throw new FormatException(file, "expected a list of options such as \"learning-rate: 3e-4\"");

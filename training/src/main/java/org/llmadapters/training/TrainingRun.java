@@ -108,7 +108,7 @@ public final class TrainingRun {
       if (options.output().overwrite() && !options.output().resume() && RunFolder.isUsed(output)) {
         RunFolder.clear(output);
       }
-      if (!options.output().resume()) {
+      if (!options.output().resume() || !Files.exists(output.resolve(RunFile.NAME))) {
         runFile.write(output);
       }
       Trainer trainer =

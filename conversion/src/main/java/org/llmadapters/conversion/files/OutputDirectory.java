@@ -71,7 +71,9 @@ public final class OutputDirectory implements AutoCloseable {
       Files.createDirectory(temporary);
     } catch (IOException e) {
       String reason =
-          e instanceof FileAlreadyExistsException file ? file.getFile() + " is a file" : e.toString();
+          e instanceof FileAlreadyExistsException file
+              ? file.getFile() + " is a file"
+              : e.toString();
       throw new IOException(target + ": cannot write in " + parent + ": " + reason, e);
     }
     OutputDirectory output = new OutputDirectory(directory, temporary, overwrite);

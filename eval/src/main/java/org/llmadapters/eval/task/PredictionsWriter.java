@@ -31,8 +31,17 @@ public final class PredictionsWriter implements Closeable {
   public PredictionsWriter(Path file) throws IOException {
     this.file = file.toAbsolutePath();
     this.partial = this.file.resolveSibling(this.file.getFileName() + ".partial");
-    Files.createDirectories(Objects.requireNonNull(this.file.getParent()));
-    this.writer = Files.newBufferedWriter(partial, StandardCharsets.UTF_8);
+    try {
+      Files.createDirectories(Objects.requireNonNull(this.file.getParent()));
+      this.writer = Files.newBufferedWriter(partial, StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new IOException(
+          file
+              + ": cannot be written; its folder is no folder that can be written to ("
+              + e.getMessage()
+              + ")",
+          e);
+    }
   }
 
   /** Appends one line, at once. */
