@@ -55,7 +55,8 @@ public record Evaluation(Task task, PromptTemplate template, GenerationConfig ge
       Generator generator, Tokenizer tokenizer, List<TaskItem> items, Optional<Path> output)
       throws IOException {
     // Opened first: that it cannot be written should not show after an hour of generating.
-    try (PredictionsWriter writer = output.isPresent() ? new PredictionsWriter(output.get()) : null) {
+    try (PredictionsWriter writer =
+        output.isPresent() ? new PredictionsWriter(output.get()) : null) {
       Report report = generateAndGrade(generator, tokenizer, items);
       if (writer != null) {
         for (Prediction prediction : report.predictions()) {
