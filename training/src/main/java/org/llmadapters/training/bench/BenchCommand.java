@@ -17,9 +17,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  llm-adapters bench train --dtype bfloat16 --batch-size 4 --sequence-length 128",
-      "  llm-adapters bench train --compile off",
-      "  llm-adapters bench generate --batch-size 4 --max-new-tokens 128",
-      "  llm-adapters bench convert --size-mb 1000"
+      "  llm-adapters bench generate --batch-size 4 --max-new-tokens 128"
     })
 public final class BenchCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
