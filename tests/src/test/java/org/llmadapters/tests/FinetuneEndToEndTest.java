@@ -157,7 +157,8 @@ final class FinetuneEndToEndTest {
 
   private Path convert() {
     Path base = directory.resolve("base");
-    CommandRun.succeed("convert", "--checkpoint", TINY_LLAMA, "--output", base);
+    CommandRun.succeed(
+        "convert", "--checkpoint", TINY_LLAMA, "--output", base, "--dtype", "float32");
     return base;
   }
 
@@ -203,9 +204,9 @@ final class FinetuneEndToEndTest {
                         32),
                     Stream.of(more))
                 .toArray());
-    Matcher percent = Pattern.compile("([0-9.]+) ?%").matcher(out);
+    Matcher percent = Pattern.compile("accuracy ([0-9.]+)").matcher(out);
     assertThat(percent.find()).as(out).isTrue();
-    return Double.parseDouble(percent.group(1));
+    return 100 * Double.parseDouble(percent.group(1));
   }
 
   private static String generate(Path model, Object... more) {
