@@ -22,8 +22,8 @@ import org.llmadapters.training.TrainingStep;
  */
 final class Parity {
   /**
-   * Of the largest value. Sums run in another order than in PyTorch: measured 1e-6 to 3e-6. The
-   * reference's own versions differ by 4e-6.
+   * Of the largest value. Sums run in another order than in PyTorch; the reference's own versions
+   * differ by 4e-6.
    */
   static final double ACTIVATIONS = 2e-5;
 
