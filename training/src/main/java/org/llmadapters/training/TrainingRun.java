@@ -14,6 +14,7 @@ import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
@@ -177,9 +178,12 @@ public final class TrainingRun {
     }
   }
 
-  private static Path assets(TrainingOptions options) throws IOException {
+  /** The folder with config.json and tokenizer of a model that {@link #open} has already opened. */
+  private static Path assets(TrainingOptions options) {
     TrainingOptions.Model model = options.model();
-    return model.randomInit() ? model.directory() : BaseModel.open(model.directory()).assets();
+    return model.randomInit()
+        ? model.directory()
+        : model.directory().resolve(ModelAssets.DIRECTORY);
   }
 
   private static ModelConfig config(TrainingOptions options) throws IOException {
