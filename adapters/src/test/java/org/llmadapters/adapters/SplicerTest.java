@@ -19,9 +19,6 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.AttentionConfig;
-import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.RopeConfig;
-import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
@@ -45,14 +42,12 @@ final class SplicerTest {
   private static BaseGraph base() {
     OptionalInt none = OptionalInt.empty();
     return Architecture.build(
-        new ModelConfig(
-            "llama",
-            new Sizes(17, 12, 20, 2, 64),
-            new AttentionConfig(3, 1, 4, false),
-            new RopeConfig(10000, new RopeScaling.None()),
-            1e-5,
-            false,
-            new TokenIds(none, List.of(), none)),
+        Architecture.LLAMA
+            .family()
+            .config(
+                new Sizes(17, 12, 20, 2, 64),
+                new AttentionConfig(3, 1, 4),
+                new TokenIds(none, List.of(), none)),
         WeightDtype.FLOAT32);
   }
 

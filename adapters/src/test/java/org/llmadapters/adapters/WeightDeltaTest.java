@@ -8,6 +8,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.LinearSite;
+import org.llmadapters.graph.spec.WeightLayout;
 
 /**
  * out=3, in=4, r=2, scaled by 0.5:
@@ -23,7 +24,8 @@ final class WeightDeltaTest {
   private static final float[] LORA_A = {1, 0, 2, -1, 3, 1, 1, 3};
   private static final float[] LORA_B = {1, 2, 0, -1, 4, 0};
   private static final LoraConfig CONFIG = new LoraConfig(2, 1, 0.1, TargetModules.of("q_proj"));
-  private static final LinearSite SITE = new LinearSite("m.q_proj", "", 4, 3, WeightDtype.FLOAT32);
+  private static final LinearSite SITE =
+      new LinearSite("m.q_proj", "", 4, 3, WeightLayout.OUT_IN, WeightDtype.FLOAT32);
 
   @Test
   void addsTheScaledProductRowByRow() {

@@ -3,6 +3,7 @@ package org.llmadapters.conversion;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -12,6 +13,7 @@ import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.arch.Family;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
@@ -102,9 +104,12 @@ public final class Converter {
    * transformers saved, and the copy of the embedding that stands for a tied output layer.
    */
   static Set<String> droppable(ModelConfig config) {
-    return config.tieWordEmbeddings()
-        ? Set.of("rotary_emb.inv_freq", "lm_head.weight")
-        : Set.of("rotary_emb.inv_freq");
+    Family family = Architecture.of(config.modelType()).family();
+    Set<String> droppable = new HashSet<>(family.leftovers());
+    if (config.tieWordEmbeddings()) {
+      droppable.add(family.spec().names().model().lmHead() + ".weight");
+    }
+    return droppable;
   }
 
   static void writeGraph(BaseGraph base, Path directory) throws IOException {

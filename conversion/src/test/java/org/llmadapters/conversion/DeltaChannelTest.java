@@ -20,6 +20,7 @@ import org.llmadapters.adapters.WeightDelta;
 import org.llmadapters.conversion.safetensors.FloatFormats;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.LinearSite;
+import org.llmadapters.graph.spec.WeightLayout;
 
 final class DeltaChannelTest {
   private static final int IN = 3;
@@ -28,7 +29,7 @@ final class DeltaChannelTest {
   private static WeightDelta delta() {
     return Adapters.mergeInto(
             new LoraConfig(2, 4, 0, TargetModules.of("q_proj")),
-            new LinearSite("q_proj", "", IN, 2, WeightDtype.FLOAT32),
+            new LinearSite("q_proj", "", IN, 2, WeightLayout.OUT_IN, WeightDtype.FLOAT32),
             Map.of(
                 "lora_A.weight", new float[] {1, 0, 2, 3, 1, 0},
                 "lora_B.weight", new float[] {1, 2, 0, 1}))
@@ -89,7 +90,7 @@ final class DeltaChannelTest {
     WeightDelta delta =
         Adapters.mergeInto(
                 new LoraConfig(1, 1, 0, TargetModules.of("q_proj")),
-                new LinearSite("q_proj", "", 16, rows, WeightDtype.FLOAT32),
+                new LinearSite("q_proj", "", 16, rows, WeightLayout.OUT_IN, WeightDtype.FLOAT32),
                 Map.of("lora_A.weight", new float[16], "lora_B.weight", loraB))
             .orElseThrow();
     long[] counts = new long[2];

@@ -15,8 +15,6 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.RopeConfig;
-import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
@@ -39,14 +37,7 @@ final class NumberModel {
   /** Makes the base SavedModel in {@code directory}, with its tokenizer. */
   static Path write(Path directory) throws IOException {
     ModelConfig config =
-        new ModelConfig(
-            "llama",
-            new Sizes(WORDS.size(), HIDDEN_SIZE, 4, 1, 256),
-            new AttentionConfig(2, 2, HIDDEN_SIZE / 2, false),
-            new RopeConfig(10000, new RopeScaling.None()),
-            1e-6,
-            false,
-            new TokenIds(OptionalInt.of(1), List.of(END), OptionalInt.empty()));
+        Architecture.LLAMA.family().config(new Sizes(WORDS.size(), HIDDEN_SIZE, 4, 1, 256), new AttentionConfig(2, 2, HIDDEN_SIZE / 2), new TokenIds(OptionalInt.of(1), List.of(END), OptionalInt.empty()));
     Path checkpoint = Files.createDirectories(directory.resolve("checkpoint"));
     Json.write(checkpoint.resolve(HfConfig.FILE), HfConfig.toJson(config, WeightDtype.FLOAT32));
     writeTokenizer(checkpoint.resolve("tokenizer.json"));

@@ -35,8 +35,6 @@ import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.RopeConfig;
-import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
@@ -82,14 +80,7 @@ final class AdapterContractTest {
   private static final Map<Architecture, ModelConfig> FAMILIES =
       Map.of(
           Architecture.LLAMA,
-          new ModelConfig(
-              "llama",
-              new Sizes(17, 12, 20, 2, 64),
-              new AttentionConfig(3, 1, 4, false),
-              new RopeConfig(10000, new RopeScaling.None()),
-              1e-5,
-              false,
-              new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0))));
+          Architecture.LLAMA.family().config(new Sizes(17, 12, 20, 2, 64), new AttentionConfig(3, 1, 4), new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0))));
 
   private static final Map<List<Enum<?>>, List<String>> VARIABLES =
       Map.of(

@@ -22,10 +22,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.RopeConfig;
-import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
@@ -48,14 +47,7 @@ final class ResumeTest {
   @BeforeEach
   void prepare() throws IOException {
     ModelConfig config =
-        new ModelConfig(
-            "llama",
-            new Sizes(VOCAB_SIZE, 48, 80, 2, 128),
-            new AttentionConfig(6, 2, 8, false),
-            new RopeConfig(10000, new RopeScaling.None()),
-            1e-5,
-            false,
-            new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0)));
+        Architecture.LLAMA.family().config(new Sizes(VOCAB_SIZE, 48, 80, 2, 128), new AttentionConfig(6, 2, 8), new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0)));
     Path checkpoint = directory.resolve("checkpoint");
     TinyCheckpoint.write(checkpoint, config, WeightDtype.FLOAT32);
     Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, false);

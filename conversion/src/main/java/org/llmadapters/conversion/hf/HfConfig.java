@@ -4,28 +4,37 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.KnownKeys;
 import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.arch.Family;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.RopeConfig;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.Activation;
+import org.llmadapters.graph.spec.Biases;
+import org.llmadapters.graph.spec.ConfigKeys;
+import org.llmadapters.graph.spec.PositionEncoding;
+import org.llmadapters.graph.spec.Residual;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * {@code config.json} of a checkpoint directory, in the spellings of transformers 4 and 5, with the
- * defaults of its {@code LlamaConfig}.
+ * defaults of the family's configuration class there.
  *
  * @param model what it says about the model
  * @param storedDtype {@code torch_dtype} or {@code dtype}: what the weights are stored as, float32
@@ -36,12 +45,12 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
   /** The file's name in a checkpoint directory. */
   public static final String FILE = "config.json";
 
+  private static final int MAX_POSITION_EMBEDDINGS = 2048;
+
   private static final Logger LOG = LoggerFactory.getLogger(HfConfig.class);
 
-  /** {@code model_type} of the supported families, with the class of transformers that they are. */
-  private static final Map<String, String> ARCHITECTURES = Map.of("llama", "LlamaForCausalLM");
-
-  private static final Set<String> READ =
+  /** Keys that all families have, by their common names. */
+  private static final Set<String> COMMON =
       Set.of(
           "model_type",
           "vocab_size",
@@ -50,12 +59,7 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
           "num_hidden_layers",
           "max_position_embeddings",
           "num_attention_heads",
-          "num_key_value_heads",
-          "head_dim",
-          "attention_bias",
-          "attention_dropout",
           "hidden_act",
-          "rms_norm_eps",
           "rope_theta",
           "rope_scaling",
           "rope_parameters",
@@ -67,10 +71,23 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
           "torch_dtype",
           "dtype");
 
+  /** Probabilities of dropping values in training. */
+  private static final Set<String> DROPOUTS =
+      Set.of(
+          "attention_dropout",
+          "hidden_dropout",
+          "activation_dropout",
+          "dropout",
+          "layerdrop",
+          "resid_pdrop",
+          "embd_pdrop",
+          "attn_pdrop",
+          "resid_dropout",
+          "embed_dropout");
+
   /** Keys that would change the computation unless they are absent, null, false or empty. */
   private static final Map<String, String> UNSUPPORTED =
       Map.of(
-          "mlp_bias", "biases in the MLP are not supported",
           "quantization_config", "quantized checkpoints are not supported: convert the original",
           "is_encoder_decoder", "only decoders are supported",
           "add_cross_attention", "only decoders are supported",
@@ -97,9 +114,21 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
           Map.entry("problem_type", "for classifiers"),
           Map.entry("id2label", "for classifiers"),
           Map.entry("label2id", "for classifiers"),
-          Map.entry("tokenizer_class", "the tokenizer's own files tell"));
-
-  private static final KnownKeys KEYS = new KnownKeys(READ, UNSUPPORTED, IGNORED);
+          Map.entry("tokenizer_class", "the tokenizer's own files tell"),
+          Map.entry("prefix", "the tokenizer's own files tell"),
+          Map.entry("unk_token_id", "the tokenizer's own files tell"),
+          Map.entry("init_std", "only for training from nothing"),
+          Map.entry("classifier_dropout", "for classifiers"),
+          Map.entry("task_specific_params", "how transformers generates"),
+          Map.entry("n_ctx", "the same as n_positions"),
+          Map.entry("offset_alibi", "unused by transformers"),
+          Map.entry("skip_bias_add", "how it was trained"),
+          Map.entry("skip_bias_add_qkv", "how it was trained"),
+          Map.entry("bias_dropout_fusion", "how it was trained"),
+          Map.entry("masked_softmax_fusion", "how it was trained"),
+          Map.entry("attention_softmax_in_fp32", "softmax is always in float32"),
+          Map.entry("reorder_and_upcast_attn", "softmax is always in float32"),
+          Map.entry("slow_but_exact", "splits matrix products; the sums are the same"));
 
   /**
    * Reads {@code directory/config.json}. Keys that are not known are warned about.
@@ -112,86 +141,130 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
     ObjectNode raw = Json.readObject(file);
     JsonFields fields = JsonFields.of(file, raw);
     String modelType = fields.requireString("model_type");
-    if (!ARCHITECTURES.containsKey(modelType)) {
+    if (!Architecture.modelTypes().contains(modelType)) {
       fields.throwIfAny();
       throw new FormatException(
           file,
           "model_type \"%s\" is not supported; supported: %s",
           modelType,
-          String.join(", ", ARCHITECTURES.keySet()));
+          String.join(", ", Architecture.modelTypes()));
     }
-    List<String> unknown = new ArrayList<>(KEYS.unknown(fields));
-    checkUnsupported(fields);
-    double rmsNormEps = fields.doubleOr("rms_norm_eps", 1e-6);
-    boolean tied = fields.booleanOr("tie_word_embeddings", false);
-    Supplier<Sizes> sizes = sizes(fields);
-    Supplier<AttentionConfig> attention = attention(fields);
-    Supplier<RopeConfig> rope = RopeFields.read(fields, unknown);
-    TokenIds tokenIds = tokenIds(fields);
+    Family family = Architecture.of(modelType).family();
+    Set<String> read = new HashSet<>(family.keys().all(COMMON));
+    read.addAll(DROPOUTS);
+    KnownKeys known = new KnownKeys(read, UNSUPPORTED, IGNORED);
+    List<String> unknown = new ArrayList<>(known.unknown(fields));
+    known.refuseUnsupported(fields);
+    Supplier<ModelConfig> model = model(fields, family, unknown);
     Supplier<WeightDtype> dtype = dtype(fields);
     fields.throwIfAny();
 
-    Optional<Sizes> builtSizes = fields.attempt(sizes);
-    Optional<AttentionConfig> builtAttention = fields.attempt(attention);
-    Optional<RopeConfig> builtRope = fields.attempt(rope);
     Optional<WeightDtype> builtDtype = fields.attempt(dtype);
-    ModelConfig model =
-        fields.build(
-            () ->
-                new ModelConfig(
-                    modelType,
-                    builtSizes.orElseThrow(),
-                    builtAttention.orElseThrow(),
-                    builtRope.orElseThrow(),
-                    rmsNormEps,
-                    tied,
-                    tokenIds));
-    report(file, fields, unknown);
-    return new HfConfig(model, builtDtype.orElseThrow(), raw);
+    ModelConfig builtModel = model.get();
+    known.log(file, fields, unknown);
+    warnOfDropout(file, fields);
+    return new HfConfig(builtModel, builtDtype.orElseThrow(), raw);
   }
 
-  private static void checkUnsupported(JsonFields fields) {
-    KEYS.refuseUnsupported(fields);
-    String activation = fields.optionalString("hidden_act").orElse("silu");
-    if (!activation.equals("silu") && !activation.equals("swish")) {
-      fields.problem("hidden_act must be \"silu\", got \"%s\"", activation);
-    }
-    if (fields.doubleOr("partial_rotary_factor", 1) != 1) {
-      fields.problem("partial_rotary_factor must be 1, others are not supported");
-    }
+  private static Supplier<ModelConfig> model(
+      JsonFields fields, Family family, List<String> unknown) {
+    FamilyFields values = new FamilyFields(fields, family.keys());
+    values.checkRequiredValues();
+    Supplier<Sizes> sizes = sizes(values, family);
+    Supplier<AttentionConfig> attention = attention(fields, values, family);
+    boolean rotary = family.spec().positions().isRotary();
+    Function<RopeFields.Context, RopeConfig> rope = RopeFields.read(fields, family, unknown);
+    Activation activation = values.activation();
+    Biases biases = values.biases();
+    Residual residual = values.residual();
+    double normEps = values.normEps();
+    boolean tied =
+        fields.booleanOr("tie_word_embeddings", family.keys().defaults().tieWordEmbeddings());
+    TokenIds tokenIds = tokenIds(fields, family.keys().defaults());
+    return () -> {
+      Optional<Sizes> builtSizes = fields.attempt(sizes);
+      Optional<AttentionConfig> builtAttention = fields.attempt(attention);
+      Optional<RopeConfig> builtRope =
+          rotary && builtSizes.isPresent() && builtAttention.isPresent()
+              ? fields.attempt(
+                  () ->
+                      rope.apply(
+                          new RopeFields.Context(
+                              builtAttention.get().headDim(),
+                              builtSizes.get().maxPositionEmbeddings())))
+              : Optional.empty();
+      return fields.build(
+          () ->
+              new ModelConfig(
+                  family.modelType(),
+                  builtSizes.orElseThrow(),
+                  builtAttention.orElseThrow(),
+                  builtRope,
+                  activation,
+                  biases,
+                  residual,
+                  normEps,
+                  tied,
+                  tokenIds));
+    };
   }
 
-  private static Supplier<Sizes> sizes(JsonFields fields) {
-    int vocabSize = fields.requireInt("vocab_size");
-    int hiddenSize = fields.requireInt("hidden_size");
-    int intermediateSize = fields.requireInt("intermediate_size");
-    int numHiddenLayers = fields.requireInt("num_hidden_layers");
-    int maxPositionEmbeddings = fields.intOr("max_position_embeddings", 2048);
+  private static Supplier<Sizes> sizes(FamilyFields values, Family family) {
+    int vocabSize = values.requireInt("vocab_size");
+    int hiddenSize = values.requireInt("hidden_size");
+    int ratio = family.keys().defaults().mlpRatio();
+    int intermediateSize =
+        ratio == 0
+            ? values.requireInt("intermediate_size")
+            : values.intOr(
+                "intermediate_size", (int) Math.min(Integer.MAX_VALUE, (long) ratio * hiddenSize));
+    int numHiddenLayers = values.requireInt("num_hidden_layers");
+    int maxPositionEmbeddings =
+        family.spec().positions() == PositionEncoding.LEARNED
+            ? values.requireInt("max_position_embeddings")
+            : values.intOr("max_position_embeddings", MAX_POSITION_EMBEDDINGS);
+    int wordEmbedProjDim = values.ownInt("word_embed_proj_dim").orElse(hiddenSize);
     return () ->
-        new Sizes(vocabSize, hiddenSize, intermediateSize, numHiddenLayers, maxPositionEmbeddings);
+        new Sizes(
+            vocabSize,
+            hiddenSize,
+            intermediateSize,
+            numHiddenLayers,
+            maxPositionEmbeddings,
+            wordEmbedProjDim);
   }
 
-  private static Supplier<AttentionConfig> attention(JsonFields fields) {
-    int hiddenSize = fields.intOr("hidden_size", 0);
-    int heads = fields.requireInt("num_attention_heads");
-    int keyValueHeads = fields.intOr("num_key_value_heads", heads);
-    boolean bias = fields.booleanOr("attention_bias", false);
-    OptionalInt headDim = fields.optionalInt("head_dim");
+  private static Supplier<AttentionConfig> attention(
+      JsonFields fields, FamilyFields values, Family family) {
+    int hiddenSize = values.intOr("hidden_size", 0);
+    int heads = values.requireInt("num_attention_heads");
+    int keyValueHeads = values.ownInt("num_key_value_heads").orElse(heads);
+    OptionalInt headDim = values.ownInt("head_dim");
     if (headDim.isEmpty() && heads > 0 && hiddenSize % heads != 0) {
       fields.problem(
-          "hidden_size (%d) must be a multiple of num_attention_heads (%d) where head_dim is not"
-              + " given",
-          hiddenSize, heads);
+          "%s (%d) must be a multiple of %s (%d)%s",
+          values.key("hidden_size"),
+          hiddenSize,
+          values.key("num_attention_heads"),
+          heads,
+          family.keys().has("head_dim") ? " where head_dim is not given" : "");
     }
+    List<Integer> windows =
+        WindowFields.read(fields, family.keys(), values.intOr("num_hidden_layers", 0));
     return () ->
         new AttentionConfig(
-            heads, keyValueHeads, headDim.orElse(heads > 0 ? hiddenSize / heads : 0), bias);
+            heads, keyValueHeads, headDim.orElse(heads > 0 ? hiddenSize / heads : 0), windows);
   }
 
-  private static TokenIds tokenIds(JsonFields fields) {
+  private static TokenIds tokenIds(JsonFields fields, ConfigKeys.Defaults defaults) {
     OptionalInt bos =
-        fields.isWritten("bos_token_id") ? fields.optionalInt("bos_token_id") : OptionalInt.of(1);
-    List<Integer> eos = fields.isWritten("eos_token_id") ? fields.ints("eos_token_id") : List.of(2);
+        fields.isWritten("bos_token_id")
+            ? fields.optionalInt("bos_token_id")
+            : OptionalInt.of(defaults.bosTokenId());
+    List<Integer> eos =
+        fields.isWritten("eos_token_id")
+            ? fields.ints("eos_token_id")
+            : List.of(defaults.eosTokenId());
     OptionalInt pad = fields.optionalInt("pad_token_id");
     // -1 stands for none, as in the first published LLaMA checkpoints.
     return new TokenIds(bos, eos, pad.equals(OptionalInt.of(-1)) ? OptionalInt.empty() : pad);
@@ -206,19 +279,26 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
     return () -> WeightDtype.of(name);
   }
 
-  private static void report(Path file, JsonFields fields, List<String> unknown) {
-    KEYS.log(file, fields, unknown);
-    double dropout = fields.doubleOr("attention_dropout", 0);
-    if (dropout != 0) {
-      LOG.warn("{}: attention_dropout {} has no effect: the base is not trained", file, dropout);
+  private static void warnOfDropout(Path file, JsonFields fields) {
+    for (String key : DROPOUTS) {
+      if (fields.has(key) && fields.doubleOr(key, 0) != 0) {
+        LOG.debug("{}: {} has no effect: the base is not trained with dropout", file, key);
+      }
     }
   }
 
-  /** The {@code config.json} of a model, in both spellings, so that old and new readers take it. */
+  /**
+   * The {@code config.json} of a LLaMA, in both spellings, so that old and new readers take it.
+   *
+   * @throws IllegalArgumentException if {@code model} is of another family
+   */
   public static ObjectNode toJson(ModelConfig model, WeightDtype storedDtype) {
+    if (!model.modelType().equals(Architecture.LLAMA.modelType())) {
+      throw new IllegalArgumentException(
+          "the configuration can be written for llama only, got " + model.modelType());
+    }
     ObjectNode json = Json.object();
-    Optional.ofNullable(ARCHITECTURES.get(model.modelType()))
-        .ifPresent(json.putArray("architectures")::add);
+    json.putArray("architectures").add(Architecture.LLAMA.family().className());
     json.put("model_type", model.modelType());
     Sizes sizes = model.sizes();
     json.put("vocab_size", sizes.vocabSize());
@@ -230,12 +310,12 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
     json.put("num_attention_heads", attention.numAttentionHeads());
     json.put("num_key_value_heads", attention.numKeyValueHeads());
     json.put("head_dim", attention.headDim());
-    json.put("attention_bias", attention.attentionBias());
+    json.put("attention_bias", model.biases().attentionOutput());
     json.put("attention_dropout", 0.0);
-    json.put("mlp_bias", false);
-    json.put("hidden_act", "silu");
-    json.put("rms_norm_eps", model.rmsNormEps());
-    RopeFields.write(model.rope(), json);
+    json.put("mlp_bias", model.biases().mlp());
+    json.put("hidden_act", model.activation().hfName());
+    json.put("rms_norm_eps", model.normEps());
+    RopeFields.write(model.rope().orElseThrow(), json);
     json.put("tie_word_embeddings", model.tieWordEmbeddings());
     putTokenIds(model.tokenIds(), json);
     json.put("torch_dtype", storedDtype.hfName());

@@ -2,32 +2,47 @@ package org.llmadapters.graph.arch;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.spec.BlockSpec;
+import org.llmadapters.graph.spec.PositionEncoding;
 
 /** The model families, by the {@code model_type} of their {@code config.json}. */
 public enum Architecture {
-  LLAMA("llama", Llama.SPEC);
+  LLAMA(Llama.FAMILY),
+  MISTRAL(Mistral.FAMILY),
+  QWEN2(Qwen2.FAMILY),
+  QWEN3(Qwen3.FAMILY),
+  GEMMA(Gemma.FAMILY),
+  BLOOM(Bloom.FAMILY),
+  OPT(Opt.FAMILY),
+  GPT_J(GptJ.FAMILY),
+  GPT_NEOX(GptNeoX.FAMILY),
+  GPT_NEO(GptNeo.FAMILY),
+  GPT_2(Gpt2.FAMILY);
 
-  private final String modelType;
-  private final BlockSpec spec;
+  private final Family family;
 
-  Architecture(String modelType, BlockSpec spec) {
-    this.modelType = modelType;
-    this.spec = spec;
+  Architecture(Family family) {
+    this.family = family;
+  }
+
+  /** What sets the family apart. */
+  public Family family() {
+    return family;
   }
 
   /** {@code model_type} of {@code config.json}. */
   public String modelType() {
-    return modelType;
+    return family.modelType();
   }
 
   /** How the family's blocks are wired and named. */
   public BlockSpec spec() {
-    return spec;
+    return family.spec();
   }
 
   /** All values of {@code model_type} that are supported. */
@@ -36,12 +51,22 @@ public enum Architecture {
   }
 
   /**
+   * The longest sequence that the model can take, in tokens: {@code max_position_embeddings} where
+   * positions are learned; empty where they are computed.
+   */
+  public static OptionalInt maxPositions(ModelConfig config) {
+    return of(config.modelType()).spec().positions() == PositionEncoding.LEARNED
+        ? OptionalInt.of(config.sizes().maxPositionEmbeddings())
+        : OptionalInt.empty();
+  }
+
+  /**
    * The graph of a model with the sizes of {@code config} and weights of {@code dtype}.
    *
    * @throws IllegalArgumentException if its family is none of {@link #modelTypes()}
    */
   public static BaseGraph build(ModelConfig config, WeightDtype dtype) {
-    return DecoderModel.build(of(config.modelType()).spec, config, dtype);
+    return DecoderModel.build(of(config.modelType()).spec(), config, dtype);
   }
 
   /**
@@ -51,7 +76,7 @@ public enum Architecture {
    */
   public static Architecture of(String modelType) {
     return Arrays.stream(values())
-        .filter(architecture -> architecture.modelType.equals(modelType))
+        .filter(architecture -> architecture.modelType().equals(modelType))
         .findFirst()
         .orElseThrow(
             () ->

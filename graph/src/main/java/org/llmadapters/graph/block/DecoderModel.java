@@ -9,16 +9,23 @@ import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.spec.BlockSpec;
+import org.llmadapters.graph.spec.PositionEncoding;
+import org.llmadapters.graph.spec.Residual;
+import org.llmadapters.graph.spec.WeightLayout;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.op.core.Squeeze;
+import org.tensorflow.proto.AttrValue;
+import org.tensorflow.proto.GraphDef;
+import org.tensorflow.proto.NodeDef;
 import org.tensorflow.proto.SignatureDef;
-import org.tensorflow.types.TBool;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TFloating;
+import org.tensorflow.types.family.TType;
 
 /**
  * Builds the two graphs of a decoder over one set of variables:
@@ -38,14 +45,24 @@ import org.tensorflow.types.family.TFloating;
  * tokens only, so padding, left or right, never changes a real token's logits.
  */
 public final class DecoderModel {
+  /** What the cached keys are called in the decode signature, before the layer's number. */
+  static final String KEY_CACHE = "key_cache_";
+
+  /** What the cached values are called in the decode signature, before the layer's number. */
+  static final String VALUE_CACHE = "value_cache_";
+
   private final ModelConfig config;
   private final BlockSpec spec;
+  private final LayerCopies copies;
   private final Variables variables;
   private final Ops root;
 
   private DecoderModel(Graph graph, BlockSpec spec, ModelConfig config, WeightDtype dtype) {
     this.config = config;
     this.spec = spec;
+    this.copies =
+        new LayerCopies(
+            spec.names().model().layers(), config.attention(), config.sizes().numHiddenLayers());
     this.root = Ops.create(graph);
     this.variables = new Variables(root.scope(), dtype);
   }
@@ -54,10 +71,14 @@ public final class DecoderModel {
   public static BaseGraph build(BlockSpec spec, ModelConfig config, WeightDtype dtype) {
     try (Graph graph = new Graph()) {
       DecoderModel model = new DecoderModel(graph, spec, config, dtype);
-      Map<String, SignatureDef> signatures = new LinkedHashMap<>();
-      signatures.put("serving_default", model.buildFull());
-      signatures.put("decode", model.buildDecode());
-      return new BaseGraph(graph.toGraphDef(), model.variables.weights(), signatures);
+      SignatureDef full = model.buildFull();
+      Signature decode = model.buildDecode();
+      GraphDef.Builder complete = model.copies.complete(graph.toGraphDef()).toBuilder();
+      model.addCacheOutputs(complete, decode);
+      return new BaseGraph(
+          complete.build(),
+          model.copies.complete(model.variables.weights()),
+          Map.of("serving_default", full, "decode", decode.build()));
     }
   }
 
@@ -70,8 +91,13 @@ public final class DecoderModel {
     Operand<TInt32> positionIds =
         tf.withName("position_ids").identity(positions(tf, attentionMask));
     Operand<TInt32> columns = tf.range(tf.constant(0), shapes.tokens(), tf.constant(1)); // [T]
-    TokenContext context = context(tf, shapes, positionIds, columns, columns, attentionMask);
-    Operand<TFloating> hidden = hiddenStates(module, inputIds, context, null);
+    TokenContext context =
+        new TokenContext(
+            shapes,
+            rotary(tf, positionIds, shapes.tokens()),
+            alibi(tf, positionIds),
+            new CausalMasks(tf, columns, columns, attentionMask)::of);
+    Operand<TFloating> hidden = hiddenStates(module, inputIds, positionIds, context, List.of());
     Operand<TFloat32> logits = root.withName("logits").identity(logits(module, hidden, shapes));
     return new Signature()
         .input("input_ids", inputIds)
@@ -80,10 +106,9 @@ public final class DecoderModel {
         .build();
   }
 
-  private SignatureDef buildDecode() {
+  /** The decode graph, and its signature but for the caches that it gives. */
+  private Signature buildDecode() {
     Ops decode = root.withSubScope("decode");
-    long headDim = config.attention().headDim();
-    long keyValueHeads = config.attention().numKeyValueHeads();
     Operand<TInt32> inputIds = placeholder(decode, "input_ids", TInt32.class, -1, -1);
     Operand<TInt32> attentionMask = placeholder(decode, "attention_mask", TInt32.class, -1, -1);
     Operand<TInt32> cachePosition = placeholder(decode, "cache_position", TInt32.class);
@@ -99,25 +124,9 @@ public final class DecoderModel {
     KeyValueCache cache = new KeyValueCache(tf, cachePosition, shapes.tokens(), slots);
     List<SelfAttention.LayerCache> layers = new ArrayList<>();
     for (int layer = 0; layer < config.sizes().numHiddenLayers(); layer++) {
-      Operand<TFloating> key =
-          placeholder(
-              decode,
-              "key_cache_" + layer,
-              TensorTypes.of(variables.dtype()),
-              -1,
-              keyValueHeads,
-              -1,
-              headDim);
-      Operand<TFloating> value =
-          placeholder(
-              decode,
-              "value_cache_" + layer,
-              TensorTypes.of(variables.dtype()),
-              -1,
-              keyValueHeads,
-              -1,
-              headDim);
-      signature.input("key_cache_" + layer, key).input("value_cache_" + layer, value);
+      Operand<TFloating> key = cachePlaceholder(decode, KEY_CACHE + layer);
+      Operand<TFloating> value = cachePlaceholder(decode, VALUE_CACHE + layer);
+      signature.input(KEY_CACHE + layer, key).input(VALUE_CACHE + layer, value);
       layers.add(new SelfAttention.LayerCache(cache, key, value));
     }
 
@@ -125,12 +134,17 @@ public final class DecoderModel {
     Operand<TInt32> columns =
         tf.math.add(
             tf.range(tf.constant(0), shapes.tokens(), tf.constant(1)), cachePosition); // [T]
+    Operand<TInt32> slotPositions = positions(tf, attentionMask); // [B, S]
     Operand<TInt32> positionIds =
-        tf.withName("position_ids")
-            .identity(tf.gather(positions(tf, attentionMask), columns, tf.constant(1)));
-    TokenContext context = context(tf, shapes, positionIds, columns, allSlots, attentionMask);
+        tf.withName("position_ids").identity(tf.gather(slotPositions, columns, tf.constant(1)));
+    TokenContext context =
+        new TokenContext(
+            shapes,
+            rotary(tf, positionIds, slots),
+            alibi(tf, slotPositions),
+            new CausalMasks(tf, columns, allSlots, attentionMask)::of);
     Module module = new Module(decode, "", variables);
-    Operand<TFloating> hidden = hiddenStates(module, inputIds, context, layers);
+    Operand<TFloating> hidden = hiddenStates(module, inputIds, positionIds, context, layers);
 
     Operand<TInt32> lastColumn =
         tf.expandDims(tf.math.sub(shapes.tokens(), tf.constant(1)), tf.constant(0)); // [1]
@@ -138,22 +152,45 @@ public final class DecoderModel {
     Operand<TInt32> lastIds = tf.gather(inputIds, lastColumn, tf.constant(1)); // [B, 1]
     Operand<TFloat32> logits =
         logits(module, last, new TokenShapes(decode.withSubScope("last_token"), lastIds));
-    signature.output(
-        "logits",
-        decode
-            .withName("logits")
-            .squeeze(logits, org.tensorflow.op.core.Squeeze.axis(List.of(1L))));
-    for (int layer = 0; layer < layers.size(); layer++) {
-      signature.output(
-          "key_cache_" + layer,
-          decode.withName("next_key_cache_" + layer).identity(cache.updated().get(2 * layer)));
-      signature.output(
-          "value_cache_" + layer,
-          decode
-              .withName("next_value_cache_" + layer)
-              .identity(cache.updated().get(2 * layer + 1)));
+    return signature.output(
+        "logits", decode.withName("logits").squeeze(logits, Squeeze.axis(List.of(1L))));
+  }
+
+  private Operand<TFloating> cachePlaceholder(Ops decode, String name) {
+    return placeholder(
+        decode,
+        name,
+        TensorTypes.of(variables.dtype()),
+        -1,
+        config.attention().numKeyValueHeads(),
+        -1,
+        config.attention().headDim());
+  }
+
+  /** The nodes {@code decode/next_key_cache_<layer>} and so on, to be fetched, and their names. */
+  private void addCacheOutputs(GraphDef.Builder graph, Signature signature) {
+    Shape shape =
+        Shape.of(-1, config.attention().numKeyValueHeads(), -1, config.attention().headDim());
+    for (int layer = 0; layer < config.sizes().numHiddenLayers(); layer++) {
+      String attention =
+          (spec.names().model().layers() + "." + layer + "." + spec.names().block().attention())
+              .replace('.', '/');
+      Map<String, String> sources =
+          Map.of(
+              KEY_CACHE, SelfAttention.NEXT_KEY,
+              VALUE_CACHE, SelfAttention.NEXT_VALUE);
+      for (String cache : List.of(KEY_CACHE, VALUE_CACHE)) {
+        NodeDef node =
+            NodeDef.newBuilder()
+                .setName("decode/next_" + cache + layer)
+                .setOp("Identity")
+                .addInput("decode/" + attention + "/" + sources.get(cache))
+                .putAttr("T", AttrValue.newBuilder().setType(variables.dtype().dataType()).build())
+                .build();
+        graph.addNode(node);
+        signature.output(cache + layer, node.getName(), variables.dtype().dataType(), shape);
+      }
     }
-    return signature.build();
   }
 
   /**
@@ -167,63 +204,129 @@ public final class DecoderModel {
   }
 
   /**
-   * @param columns int32 [T]: slots of the queries
-   * @param slots int32 [S]: slots of the keys
-   * @param attentionMask int32 [B, S]
+   * @param positionIds int32 [B, T]
+   * @param length int32 []: S
    */
-  private TokenContext context(
-      Ops tf,
-      TokenShapes shapes,
-      Operand<TInt32> positionIds,
-      Operand<TInt32> columns,
-      Operand<TInt32> slots,
-      Operand<TInt32> attentionMask) {
-    Operand<TBool> causal =
-        tf.math.greaterEqual(
-            tf.expandDims(columns, tf.constant(-1)),
-            tf.expandDims(slots, tf.constant(0))); // [T, S]
-    Operand<TBool> real = tf.math.notEqual(attentionMask, tf.constant(0)); // [B, S]
-    Operand<TBool> mask =
-        tf.math.logicalAnd(
-            tf.expandDims(tf.expandDims(real, tf.constant(1)), tf.constant(1)),
-            causal); // [B, 1, T, S]
-    RotaryEmbedding rotary =
-        new RotaryEmbedding(
-            tf, config.rope(), config.attention().headDim(), positionIds, variables.dtype());
-    return new TokenContext(shapes, rotary, mask);
+  private @Nullable RotaryEmbedding rotary(
+      Ops tf, Operand<TInt32> positionIds, Operand<TInt32> length) {
+    return config
+        .rope()
+        .map(
+            rope ->
+                new RotaryEmbedding(
+                    tf,
+                    rope,
+                    spec.positions() == PositionEncoding.ROTARY_INTERLEAVED,
+                    config.attention().headDim(),
+                    positionIds,
+                    length,
+                    variables.dtype()))
+        .orElse(null);
   }
 
-  /** From ids to the output of the last norm: int32 [B, T] -> dtype [B, T, H]. */
+  /**
+   * @param keyPositions int32 [B, S]
+   */
+  private @Nullable AlibiBias alibi(Ops tf, Operand<TInt32> keyPositions) {
+    return spec.positions() == PositionEncoding.ALIBI
+        ? new AlibiBias(tf, config.attention().numAttentionHeads(), keyPositions)
+        : null;
+  }
+
+  /**
+   * From ids to what the projection to the vocabulary reads: int32 [B, T] -> dtype [B, T, E].
+   *
+   * @param caches of all layers, or none
+   */
   private Operand<TFloating> hiddenStates(
       Module root,
       Operand<TInt32> inputIds,
+      Operand<TInt32> positionIds,
       TokenContext context,
-      @Nullable List<SelfAttention.LayerCache> caches) {
-    var names = spec.names().model();
+      List<SelfAttention.LayerCache> caches) {
     // "model" and "model.layers" are prefixes of several modules, but a scope may be opened only
     // once.
     Map<String, Module> opened = new LinkedHashMap<>();
-    Module embedding = open(opened, root, names.embedTokens());
-    Operand<TFloating> x =
-        embedding
-            .tf()
-            .withName("output")
-            .identity(
-                embedding
-                    .tf()
-                    .gather(
-                        embedding.parameter(
-                            "weight", config.sizes().vocabSize(), config.sizes().hiddenSize()),
-                        embedding.tf().withName("input").identity(inputIds),
-                        embedding.tf().constant(0)));
-    for (int layer = 0; layer < config.sizes().numHiddenLayers(); layer++) {
+    var names = spec.names().model();
+    Operand<TFloating> x = embed(opened, root, inputIds, positionIds, context.shapes());
+    for (int layer : copies.originals()) {
       Module block = open(opened, root, names.layers() + "." + layer);
       x =
-          new DecoderBlock(block, spec, config)
-              .apply(x, context, caches == null ? null : caches.get(layer));
+          new DecoderBlock(block, spec, config, layer)
+              .apply(x, context, caches.isEmpty() ? null : caches.get(layer));
     }
-    Module norm = open(opened, root, names.norm());
-    return new Normalization(norm, spec.norm(), config.sizes().hiddenSize(), config.rmsNormEps())
+    if (config.residual() != Residual.NORM_AFTER) {
+      x = norm(open(opened, root, names.norm()), x);
+    }
+    return names.projectOut() == null || !projectsEmbedding()
+        ? x
+        : project(
+            open(opened, root, names.projectOut()),
+            config.sizes().hiddenSize(),
+            config.sizes().wordEmbedProjDim(),
+            x,
+            context.shapes());
+  }
+
+  /** What the first block reads: int32 [B, T] -> dtype [B, T, H]. */
+  private Operand<TFloating> embed(
+      Map<String, Module> opened,
+      Module root,
+      Operand<TInt32> inputIds,
+      Operand<TInt32> positionIds,
+      TokenShapes shapes) {
+    var names = spec.names().model();
+    var sizes = config.sizes();
+    Operand<TFloating> x =
+        new Embedding(
+                open(opened, root, names.embedTokens()),
+                sizes.vocabSize(),
+                sizes.wordEmbedProjDim())
+            .apply(inputIds);
+    if (spec.embedding().scaled()) {
+      Ops tf = open(opened, root, names.embedTokens()).tf();
+      x =
+          tf.math.mul(
+              x,
+              TensorTypes.cast(
+                  tf,
+                  tf.constant((float) Math.sqrt((double) sizes.hiddenSize())),
+                  variables.dtype()));
+    }
+    if (names.projectIn() != null && projectsEmbedding()) {
+      x =
+          project(
+              open(opened, root, names.projectIn()),
+              sizes.wordEmbedProjDim(),
+              sizes.hiddenSize(),
+              x,
+              shapes);
+    }
+    if (names.embedPositions() != null) {
+      int offset = spec.embedding().positionOffset();
+      Module positions = open(opened, root, names.embedPositions());
+      Ops tf = positions.tf();
+      x =
+          tf.math.add(
+              x,
+              new Embedding(
+                      positions, (long) sizes.maxPositionEmbeddings() + offset, sizes.hiddenSize())
+                  .apply(tf.math.add(positionIds, tf.constant(offset))));
+    }
+    return names.embedNorm() == null ? x : norm(open(opened, root, names.embedNorm()), x);
+  }
+
+  private boolean projectsEmbedding() {
+    return config.sizes().wordEmbedProjDim() != config.sizes().hiddenSize();
+  }
+
+  private static Operand<TFloating> project(
+      Module module, long in, long out, Operand<TFloating> x, TokenShapes shapes) {
+    return new Linear(module, WeightLayout.OUT_IN, in, out, false).apply(x, shapes);
+  }
+
+  private Operand<TFloating> norm(Module module, Operand<TFloating> x) {
+    return new Normalization(module, spec.norm(), config.sizes().hiddenSize(), config.normEps())
         .apply(x);
   }
 
@@ -238,19 +341,25 @@ public final class DecoderModel {
     return module;
   }
 
-  /** dtype [B, T, H] -> float32 [B, T, V]. */
+  /** dtype [B, T, E] -> float32 [B, T, V]. */
   private Operand<TFloat32> logits(Module root, Operand<TFloating> hidden, TokenShapes shapes) {
     var names = spec.names().model();
     String weight = (config.tieWordEmbeddings() ? names.embedTokens() : names.lmHead()) + ".weight";
     Module head = root.child(names.lmHead());
     Operand<TFloating> output =
-        new Linear(head, weight, config.sizes().hiddenSize(), config.sizes().vocabSize(), false)
+        new Linear(
+                head,
+                weight,
+                WeightLayout.OUT_IN,
+                config.sizes().wordEmbedProjDim(),
+                config.sizes().vocabSize(),
+                spec.lmHeadBias())
             .apply(hidden, shapes);
     return head.tf().dtypes.cast(output, TFloat32.class);
   }
 
   @SuppressWarnings("unchecked")
-  private static <T extends org.tensorflow.types.family.TType> Operand<T> placeholder(
+  private static <T extends TType> Operand<T> placeholder(
       Ops tf, String name, Class<? extends T> type, long... shape) {
     return tf.withName(name).placeholder((Class<T>) type, Placeholder.shape(Shape.of(shape)));
   }

@@ -1,7 +1,5 @@
 package org.llmadapters.graph.block;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
 import org.tensorflow.types.TBool;
@@ -16,7 +14,6 @@ import org.tensorflow.types.family.TFloating;
 final class KeyValueCache {
   private final Operand<TInt32> source;
   private final Operand<TBool> written;
-  private final List<Operand<TFloating>> updated = new ArrayList<>();
 
   /**
    * @param tf where the slot masks are made
@@ -46,15 +43,6 @@ final class KeyValueCache {
    */
   Operand<TFloating> write(Ops tf, Operand<TFloating> old, Operand<TFloating> fresh) {
     Operand<TFloating> spread = tf.gather(fresh, source, tf.constant(2)); // [B, K, S, D]
-    Operand<TFloating> result = tf.select(written, spread, old);
-    updated.add(result);
-    return result;
-  }
-
-  /**
-   * All caches written so far, in order: key and value of layer 0, key and value of layer 1, ...
-   */
-  List<Operand<TFloating>> updated() {
-    return List.copyOf(updated);
+    return tf.select(written, spread, old);
   }
 }

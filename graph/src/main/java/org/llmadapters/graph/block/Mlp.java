@@ -1,30 +1,24 @@
 package org.llmadapters.graph.block;
 
-import org.llmadapters.graph.spec.Activation;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.ModuleNames;
 import org.tensorflow.Operand;
-import org.tensorflow.framework.activations.Swish;
 import org.tensorflow.types.family.TFloating;
 
-/** The gated MLP: {@code down(activation(gate(x)) * up(x))}. */
+/**
+ * The MLP: {@code down(activation(gate(x)) * up(x))}, or {@code down(activation(up(x)))} where the
+ * family has no gate.
+ */
 final class Mlp {
   private final Module module;
-  private final ModuleNames.Mlp names;
-  private final Activation activation;
-  private final long hiddenSize;
-  private final long intermediateSize;
+  private final BlockSpec spec;
+  private final ModelConfig config;
 
-  Mlp(
-      Module module,
-      ModuleNames.Mlp names,
-      Activation activation,
-      long hiddenSize,
-      long intermediateSize) {
+  Mlp(Module module, BlockSpec spec, ModelConfig config) {
     this.module = module;
-    this.names = names;
-    this.activation = activation;
-    this.hiddenSize = hiddenSize;
-    this.intermediateSize = intermediateSize;
+    this.spec = spec;
+    this.config = config;
   }
 
   /**
@@ -34,20 +28,26 @@ final class Mlp {
    * @return dtype [B, T, H]
    */
   Operand<TFloating> apply(Operand<TFloating> x, TokenShapes shapes) {
-    Operand<TFloating> gate =
-        new Linear(module.child(names.gate()), hiddenSize, intermediateSize, false)
-            .apply(x, shapes); // [B, T, F]
-    Operand<TFloating> up =
-        new Linear(module.child(names.up()), hiddenSize, intermediateSize, false)
-            .apply(x, shapes); // [B, T, F]
-    Operand<TFloating> product = module.tf().math.mul(activate(gate), up);
-    return new Linear(module.child(names.down()), intermediateSize, hiddenSize, false)
-        .apply(product, shapes);
+    ModuleNames.Mlp names = spec.names().mlp();
+    long hiddenSize = config.sizes().hiddenSize();
+    long intermediateSize = config.sizes().intermediateSize();
+    String gate = names.gate();
+    Operand<TFloating> inner; // [B, T, F]
+    if (gate == null) {
+      inner = activate(linear(names.up(), hiddenSize, intermediateSize).apply(x, shapes));
+    } else {
+      Operand<TFloating> gated = linear(gate, hiddenSize, intermediateSize).apply(x, shapes);
+      Operand<TFloating> up = linear(names.up(), hiddenSize, intermediateSize).apply(x, shapes);
+      inner = module.tf().math.mul(activate(gated), up);
+    }
+    return linear(names.down(), intermediateSize, hiddenSize).apply(inner, shapes);
+  }
+
+  private Linear linear(String name, long in, long out) {
+    return new Linear(module.child(name), spec.weights(), in, out, config.biases().mlp());
   }
 
   private Operand<TFloating> activate(Operand<TFloating> x) {
-    return switch (activation) {
-      case SILU -> Swish.swish(module.tf(), x);
-    };
+    return Activations.apply(module.tf(), config.activation(), x, module.dtype());
   }
 }

@@ -1,8 +1,12 @@
 package org.llmadapters.graph.block;
 
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.config.AttentionConfig;
+import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
+import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.ModuleNames;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
@@ -15,14 +19,21 @@ import org.tensorflow.types.family.TFloating;
  * heads:
  *
  * <pre>
- *   q, k, v = heads of q_proj(x), k_proj(x), v_proj(x), q and k turned by their positions
- *   o_proj(softmax(q k^T / sqrt(D) where mask, in float32) v)
+ *   q, k, v = heads of q_proj(x), k_proj(x), v_proj(x), or of the three parts of one projection;
+ *             q and k normed where the family does so, and turned where positions are rotary
+ *   o_proj(softmax(q k^T / sqrt(D) where mask, plus ALiBi, in float32) v)
  * </pre>
  *
  * <p>A site: the nodes {@code <path>/key} and {@code <path>/value}, dtype [B, K, S, D], and {@code
  * <path>/mask}, bool [B, 1, T, S], are what prefix adapters extend.
  */
 final class SelfAttention {
+  /** Name of the node with a layer's cached keys and the new ones among them. */
+  static final String NEXT_KEY = "next_key_cache";
+
+  /** Name of the node with a layer's cached values and the new ones among them. */
+  static final String NEXT_VALUE = "next_value_cache";
+
   /**
    * Score of a key that must not be seen. Far below any real score, and finite: a row with no key
    * at all (padding) then gives a uniform mixture in place of NaN.
@@ -30,16 +41,20 @@ final class SelfAttention {
   private static final float MASKED_SCORE = -1e9f;
 
   private final Module module;
-  private final ModuleNames.Attention names;
+  private final BlockSpec spec;
+  private final ModelConfig model;
   private final AttentionConfig config;
-  private final long hiddenSize;
+  private final int window;
 
-  SelfAttention(
-      Module module, ModuleNames.Attention names, AttentionConfig config, long hiddenSize) {
+  /**
+   * @param window how many tokens a query sees, or {@link AttentionConfig#NO_WINDOW}
+   */
+  SelfAttention(Module module, BlockSpec spec, ModelConfig model, int window) {
     this.module = module;
-    this.names = names;
-    this.config = config;
-    this.hiddenSize = hiddenSize;
+    this.spec = spec;
+    this.model = model;
+    this.config = model.attention();
+    this.window = window;
   }
 
   /**
@@ -51,53 +66,100 @@ final class SelfAttention {
    */
   Operand<TFloating> apply(Operand<TFloating> x, TokenContext context, @Nullable LayerCache cache) {
     Ops tf = module.tf();
-    long headDim = config.headDim();
+    long width = (long) config.numAttentionHeads() * config.headDim();
+    ModuleNames.Attention names = spec.names().attention();
+    Heads heads = project(x, context.shapes());
     Operand<TFloating> query =
-        headsFirst(
-            context
-                .rotary()
-                .rotate(tf, project(names.query(), x, config.numAttentionHeads(), context)));
-    Operand<TFloating> key =
-        headsFirst(
-            context
-                .rotary()
-                .rotate(tf, project(names.key(), x, config.numKeyValueHeads(), context)));
-    Operand<TFloating> value =
-        headsFirst(project(names.value(), x, config.numKeyValueHeads(), context));
+        headsFirst(place(heads.query(), names.queryNorm(), context)); // [B, N, T, D]
+    Operand<TFloating> key = headsFirst(place(heads.key(), names.keyNorm(), context));
+    Operand<TFloating> value = headsFirst(heads.value()); // [B, K, T, D]
     if (cache != null) {
-      key = cache.slots().write(tf, cache.key(), key); // [B, K, S, D]
-      value = cache.slots().write(tf, cache.value(), value);
+      key = tf.withName(NEXT_KEY).identity(cache.slots().write(tf, cache.key(), key));
+      value = tf.withName(NEXT_VALUE).identity(cache.slots().write(tf, cache.value(), value));
     }
-    key = tf.withName("key").identity(key);
+    key = tf.withName("key").identity(key); // [B, K, S, D]
     value = tf.withName("value").identity(value);
-    Operand<TBool> mask = tf.withName("mask").identity(context.mask());
+    Operand<TBool> mask = tf.withName("mask").identity(context.masks().apply(window));
 
-    Operand<TFloating> mixed = attend(query, key, value, mask, context.shapes()); // [B, N, T, D]
+    Operand<TFloating> mixed = attend(query, key, value, mask, context); // [B, N, T, D]
     Operand<TFloating> joined =
         tf.reshape(
             tf.linalg.transpose(mixed, tf.constant(new int[] {0, 2, 1, 3})),
-            context.shapes().hidden(config.numAttentionHeads() * headDim));
-    return new Linear(
-            module.child(names.output()),
-            config.numAttentionHeads() * headDim,
-            hiddenSize,
-            config.attentionBias())
+            context.shapes().hidden(width));
+    return linear(
+            names.output(), width, model.sizes().hiddenSize(), model.biases().attentionOutput())
         .apply(joined, context.shapes());
   }
 
-  /** dtype [B, T, H] -> [B, T, heads, D]. */
-  private Operand<TFloating> project(
-      String name, Operand<TFloating> x, int heads, TokenContext context) {
-    Linear linear =
-        new Linear(
-            module.child(name),
-            hiddenSize,
-            (long) heads * config.headDim(),
-            config.attentionBias());
+  /**
+   * What the projections give.
+   *
+   * @param query dtype [B, T, N, D]
+   * @param key dtype [B, T, K, D]
+   * @param value dtype [B, T, K, D]
+   */
+  private record Heads(
+      Operand<TFloating> query, Operand<TFloating> key, Operand<TFloating> value) {}
+
+  private Heads project(Operand<TFloating> x, TokenShapes shapes) {
+    Ops tf = module.tf();
+    ModuleNames.Attention names = spec.names().attention();
+    int heads = config.numAttentionHeads();
+    int headDim = config.headDim();
+    return switch (spec.attention().projections()) {
+      case SEPARATE ->
+          new Heads(
+              tf.reshape(projection(names.query(), heads, x, shapes), shapes.heads(heads, headDim)),
+              keyOrValue(Objects.requireNonNull(names.key()), x, shapes),
+              keyOrValue(Objects.requireNonNull(names.value()), x, shapes));
+      case FUSED_BY_HEAD -> {
+        Operand<TFloating> fused =
+            tf.reshape(
+                projection(names.query(), 3 * heads, x, shapes), shapes.heads(heads, 3L * headDim));
+        var parts = tf.split(tf.constant(-1), fused, 3L).output();
+        yield new Heads(parts.get(0), parts.get(1), parts.get(2));
+      }
+      case FUSED_IN_BLOCKS -> {
+        Operand<TFloating> fused =
+            tf.reshape(
+                projection(names.query(), 3 * heads, x, shapes), shapes.heads(3L * heads, headDim));
+        var parts = tf.split(tf.constant(2), fused, 3L).output();
+        yield new Heads(parts.get(0), parts.get(1), parts.get(2));
+      }
+    };
+  }
+
+  private Operand<TFloating> keyOrValue(String name, Operand<TFloating> x, TokenShapes shapes) {
+    int heads = config.numKeyValueHeads();
     return module
         .tf()
-        .reshape(
-            linear.apply(x, context.shapes()), context.shapes().heads(heads, config.headDim()));
+        .reshape(projection(name, heads, x, shapes), shapes.heads(heads, config.headDim()));
+  }
+
+  /** dtype [B, T, H] -> [B, T, heads * D]. */
+  private Operand<TFloating> projection(
+      String name, int heads, Operand<TFloating> x, TokenShapes shapes) {
+    return linear(
+            name,
+            model.sizes().hiddenSize(),
+            (long) heads * config.headDim(),
+            model.biases().queryKeyValue())
+        .apply(x, shapes);
+  }
+
+  private Linear linear(String name, long in, long out, boolean bias) {
+    return new Linear(module.child(name), spec.weights(), in, out, bias);
+  }
+
+  /** Queries or keys, normed and turned: dtype [B, T, heads, D]. */
+  private Operand<TFloating> place(
+      Operand<TFloating> heads, @Nullable String norm, TokenContext context) {
+    Operand<TFloating> normed =
+        norm == null
+            ? heads
+            : new Normalization(module.child(norm), spec.norm(), config.headDim(), model.normEps())
+                .apply(heads);
+    return context.rotary() == null ? normed : context.rotary().rotate(module.tf(), normed);
   }
 
   /** [B, T, heads, D] -> [B, heads, T, D]. */
@@ -110,15 +172,17 @@ final class SelfAttention {
    * never repeated in memory.
    *
    * <p>The mask enters by select: adding it to the scores would be fused into oneDNN's matrix
-   * product, whose broadcasting variant is a reference kernel, 20 times as slow.
+   * product, whose broadcasting variant is a reference kernel, 20 times as slow. For the same
+   * reason ALiBi is added after it.
    */
   private Operand<TFloating> attend(
       Operand<TFloating> query,
       Operand<TFloating> key,
       Operand<TFloating> value,
       Operand<TBool> mask,
-      TokenShapes shapes) {
+      TokenContext context) {
     Ops tf = module.tf();
+    TokenShapes shapes = context.shapes();
     boolean grouped = config.queryGroups() > 1;
     long headDim = config.headDim();
     Operand<TFloating> rows =
@@ -130,19 +194,21 @@ final class SelfAttention {
       products =
           tf.reshape(products, shapes.headsFirst(config.numAttentionHeads(), -1)); // [B, N, T, S]
     }
-    Operand<TFloat32> scores =
-        tf.math.mul(
-            tf.dtypes.cast(products, TFloat32.class),
-            tf.constant((float) (1 / Math.sqrt((double) headDim))));
-    Operand<TFloating> weights =
-        TensorTypes.cast(
-            tf, tf.nn.softmax(tf.select(mask, scores, tf.constant(MASKED_SCORE))), module.dtype());
+    Operand<TFloat32> scores = tf.dtypes.cast(products, TFloat32.class);
+    if (spec.attention().scaled()) {
+      scores = tf.math.mul(scores, tf.constant((float) (1 / Math.sqrt((double) headDim))));
+    }
+    scores = tf.select(mask, scores, tf.constant(MASKED_SCORE));
+    if (context.alibi() != null) {
+      scores = tf.math.add(scores, context.alibi().bias());
+    }
+    Operand<TFloating> weights = TensorTypes.cast(tf, tf.nn.softmax(scores), module.dtype());
     if (grouped) {
       weights =
           tf.reshape(
               weights,
               tf.stack(
-                  java.util.List.of(
+                  List.of(
                       shapes.batch(),
                       tf.constant(config.numKeyValueHeads()),
                       tf.math.mul(shapes.tokens(), tf.constant(config.queryGroups())),

@@ -3,6 +3,7 @@ package org.llmadapters.graph.block;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
 import org.tensorflow.ndarray.Shape;
+import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.SignatureDef;
 import org.tensorflow.proto.TensorInfo;
 import org.tensorflow.proto.TensorShapeProto;
@@ -27,14 +28,23 @@ public final class Signature {
     return this;
   }
 
+  /** Adds the first output of the node {@code node} as an output called {@code alias}. */
+  Signature output(String alias, String node, DataType dtype, Shape shape) {
+    signature.putOutputs(alias, info(node + ":0", dtype, shape));
+    return this;
+  }
+
   /** The signature. */
   public SignatureDef build() {
     return signature.build();
   }
 
   private static TensorInfo info(Output<?> output) {
+    return info(output.op().name() + ":" + output.index(), output.dataType(), output.shape());
+  }
+
+  private static TensorInfo info(String tensor, DataType dtype, Shape sizes) {
     TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
-    Shape sizes = output.shape();
     if (sizes.isUnknown()) {
       shape.setUnknownRank(true);
     } else {
@@ -42,10 +52,6 @@ public final class Signature {
         shape.addDim(TensorShapeProto.Dim.newBuilder().setSize(size));
       }
     }
-    return TensorInfo.newBuilder()
-        .setName(output.op().name() + ":" + output.index())
-        .setDtype(output.dataType())
-        .setTensorShape(shape)
-        .build();
+    return TensorInfo.newBuilder().setName(tensor).setDtype(dtype).setTensorShape(shape).build();
   }
 }

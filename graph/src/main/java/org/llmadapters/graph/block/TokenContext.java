@@ -1,5 +1,7 @@
 package org.llmadapters.graph.block;
 
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 import org.tensorflow.Operand;
 import org.tensorflow.types.TBool;
 
@@ -7,7 +9,12 @@ import org.tensorflow.types.TBool;
  * What every layer of one graph needs to know about the tokens.
  *
  * @param shapes B and T
- * @param rotary sines and cosines of their positions
- * @param mask bool [B, 1, T, S]: true where a query may look at a key
+ * @param rotary sines and cosines of their positions, where positions are rotary
+ * @param alibi biases by position, where positions enter so
+ * @param masks for a window in tokens, bool [B, 1, T, S]: where a query may look at a key
  */
-record TokenContext(TokenShapes shapes, RotaryEmbedding rotary, Operand<TBool> mask) {}
+record TokenContext(
+    TokenShapes shapes,
+    @Nullable RotaryEmbedding rotary,
+    @Nullable AlibiBias alibi,
+    IntFunction<Operand<TBool>> masks) {}

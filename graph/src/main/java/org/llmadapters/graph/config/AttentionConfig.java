@@ -4,18 +4,22 @@ import java.util.List;
 import org.llmadapters.graph.config.ModelConfig.NamedSize;
 
 /**
- * Heads of the attention.
+ * Heads of the attention, and how far they look.
  *
  * @param numAttentionHeads {@code num_attention_heads}, query heads
  * @param numKeyValueHeads {@code num_key_value_heads}; fewer than query heads is grouped-query
  *     attention
  * @param headDim {@code head_dim}, width of one head
- * @param attentionBias {@code attention_bias}: q, k, v and o projections have a bias
+ * @param windows for each layer the number of tokens that a query sees, itself included, or {@link
+ *     #NO_WINDOW}; an empty list if all layers see everything
  */
 public record AttentionConfig(
-    int numAttentionHeads, int numKeyValueHeads, int headDim, boolean attentionBias) {
+    int numAttentionHeads, int numKeyValueHeads, int headDim, List<Integer> windows) {
+  /** The window of a layer whose queries see all tokens before them. */
+  public static final int NO_WINDOW = 0;
 
   public AttentionConfig {
+    windows = List.copyOf(windows);
     ModelConfig.requirePositive(
         List.of(
             new NamedSize("num_attention_heads", numAttentionHeads, 1024),
@@ -29,9 +33,30 @@ public record AttentionConfig(
               + numKeyValueHeads
               + ")");
     }
-    if (headDim % 2 != 0) {
+    for (int window : windows) {
+      if (window < 0) {
+        throw new IllegalArgumentException("a sliding window must be >= 1, got " + window);
+      }
+    }
+  }
+
+  /** Without windows. */
+  public AttentionConfig(int numAttentionHeads, int numKeyValueHeads, int headDim) {
+    this(numAttentionHeads, numKeyValueHeads, headDim, List.of());
+  }
+
+  /** The window of {@code layer} in tokens, or {@link #NO_WINDOW}. */
+  public int window(int layer) {
+    return windows.isEmpty() ? NO_WINDOW : windows.get(layer);
+  }
+
+  void requireWindowPerLayer(int numHiddenLayers) {
+    if (!windows.isEmpty() && windows.size() != numHiddenLayers) {
       throw new IllegalArgumentException(
-          "head_dim must be even for rotary positions, got " + headDim);
+          "the attention of each of the "
+              + numHiddenLayers
+              + " layers must be described, got "
+              + windows.size());
     }
   }
 

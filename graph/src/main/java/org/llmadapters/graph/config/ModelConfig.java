@@ -2,15 +2,23 @@ package org.llmadapters.graph.config;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.llmadapters.graph.spec.Activation;
+import org.llmadapters.graph.spec.Biases;
+import org.llmadapters.graph.spec.Residual;
 
 /**
  * What a checkpoint's {@code config.json} says about its model, in Hugging Face's words.
  *
  * @param modelType {@code model_type}: names the family, e.g. {@code llama}
  * @param sizes widths, depth and vocabulary
- * @param attention heads and projection biases
- * @param rope rotary position embedding
- * @param rmsNormEps {@code rms_norm_eps}, added to the mean square inside the norm
+ * @param attention heads and windows
+ * @param rope rotary position embedding, where the family has it
+ * @param activation {@code hidden_act}, the non-linearity of the MLP
+ * @param biases which linear layers of a block have one
+ * @param residual how attention and MLP are joined
+ * @param normEps {@code rms_norm_eps} or {@code layer_norm_eps}, added to the mean square inside
+ *     the norms
  * @param tieWordEmbeddings {@code tie_word_embeddings}: the output matrix is the embedding matrix
  * @param tokenIds ids with a meaning of their own
  */
@@ -18,15 +26,20 @@ public record ModelConfig(
     String modelType,
     Sizes sizes,
     AttentionConfig attention,
-    RopeConfig rope,
-    double rmsNormEps,
+    Optional<RopeConfig> rope,
+    Activation activation,
+    Biases biases,
+    Residual residual,
+    double normEps,
     boolean tieWordEmbeddings,
     TokenIds tokenIds) {
 
   public ModelConfig {
-    if (!(rmsNormEps > 0 && rmsNormEps < 1)) {
-      throw new IllegalArgumentException("rms_norm_eps must be in (0, 1), got " + rmsNormEps);
+    if (!(normEps > 0 && normEps < 1)) {
+      throw new IllegalArgumentException("the norm's epsilon must be in (0, 1), got " + normEps);
     }
+    attention.requireWindowPerLayer(sizes.numHiddenLayers());
+    rope.ifPresent(rotary -> rotary.requireWithin(attention.headDim()));
     tokenIds.requireBelow(sizes.vocabSize());
   }
 

@@ -34,6 +34,34 @@ public sealed interface RopeScaling {
   }
 
   /**
+   * {@code rope_type: dynamic}: in graphs of more than {@code maxPositionEmbeddings} tokens the
+   * base of the frequencies grows with the number S of tokens, so that the slowest pair turns as
+   * far as it would within {@code maxPositionEmbeddings}:
+   *
+   * <pre>
+   *   theta * (factor * S / maxPositionEmbeddings - (factor - 1))^(R / (R - 2))
+   * </pre>
+   *
+   * <p>S is the length of the padded batch, in the decode graph that of the cache, so that all keys
+   * of a cache are turned by the same frequencies. Source: transformers, {@code
+   * modeling_rope_utils.py}, {@code _compute_dynamic_ntk_parameters}.
+   *
+   * @param factor at least 1
+   * @param maxPositionEmbeddings {@code max_position_embeddings}, tokens
+   */
+  record Dynamic(double factor, int maxPositionEmbeddings) implements RopeScaling {
+    public Dynamic {
+      requireFactor(factor);
+    }
+
+    /** The frequency of short graphs: the same. */
+    @Override
+    public double stretch(double inverseFrequency) {
+      return inverseFrequency;
+    }
+  }
+
+  /**
    * {@code rope_type: llama3}: wavelengths above {@code originalMaxPositionEmbeddings /
    * lowFreqFactor} are stretched by {@code factor}, those below {@code
    * originalMaxPositionEmbeddings / highFreqFactor} are kept, and those between are interpolated.

@@ -13,13 +13,32 @@ import org.llmadapters.graph.config.ModelConfig.NamedSize;
  * @param numHiddenLayers {@code num_hidden_layers}, decoder blocks
  * @param maxPositionEmbeddings {@code max_position_embeddings}, the longest sequence in tokens the
  *     model was made for
+ * @param wordEmbedProjDim {@code word_embed_proj_dim}, width of the embedding matrix where it
+ *     differs from the residual stream
  */
 public record Sizes(
     int vocabSize,
     int hiddenSize,
     int intermediateSize,
     int numHiddenLayers,
-    int maxPositionEmbeddings) {
+    int maxPositionEmbeddings,
+    int wordEmbedProjDim) {
+
+  /** With embeddings as wide as the residual stream. */
+  public Sizes(
+      int vocabSize,
+      int hiddenSize,
+      int intermediateSize,
+      int numHiddenLayers,
+      int maxPositionEmbeddings) {
+    this(
+        vocabSize,
+        hiddenSize,
+        intermediateSize,
+        numHiddenLayers,
+        maxPositionEmbeddings,
+        hiddenSize);
+  }
 
   public Sizes {
     ModelConfig.requirePositive(
@@ -29,5 +48,9 @@ public record Sizes(
             new NamedSize("intermediate_size", intermediateSize, 1 << 19),
             new NamedSize("num_hidden_layers", numHiddenLayers, 1024),
             new NamedSize("max_position_embeddings", maxPositionEmbeddings, 1 << 26)));
+    if (wordEmbedProjDim != hiddenSize) {
+      ModelConfig.requirePositive(
+          List.of(new NamedSize("word_embed_proj_dim", wordEmbedProjDim, 1 << 17)));
+    }
   }
 }

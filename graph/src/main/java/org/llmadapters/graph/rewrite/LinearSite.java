@@ -1,6 +1,7 @@
 package org.llmadapters.graph.rewrite;
 
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.WeightLayout;
 
 /**
  * A place where adapters attach: one linear layer in one of the model's graphs.
@@ -9,10 +10,16 @@ import org.llmadapters.graph.config.WeightDtype;
  * @param scope {@code ""} in the full graph, {@code "decode/"} in the decode graph
  * @param inFeatures width of its input
  * @param outFeatures width of its output
+ * @param layout of its weight
  * @param dtype of input and output
  */
 public record LinearSite(
-    String module, String scope, long inFeatures, long outFeatures, WeightDtype dtype) {
+    String module,
+    String scope,
+    long inFeatures,
+    long outFeatures,
+    WeightLayout layout,
+    WeightDtype dtype) {
 
   /** The Identity node that the layer reads: dtype [B, T, in]. */
   public String input() {

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.WeightLayout;
+import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 import org.tensorflow.proto.TensorShapeProto;
@@ -49,11 +51,13 @@ public final class Sites {
     }
     TensorShapeProto shape = handle.getAttrOrThrow("shape").getShape();
     String scope = path.startsWith(DECODE_SCOPE) ? DECODE_SCOPE : "";
+    boolean outIn = matMul.getAttrOrDefault("transpose_b", AttrValue.getDefaultInstance()).getB();
     return new LinearSite(
         path.substring(scope.length()).replace('/', '.'),
         scope,
-        shape.getDim(1).getSize(),
-        shape.getDim(0).getSize(),
+        shape.getDim(outIn ? 1 : 0).getSize(),
+        shape.getDim(outIn ? 0 : 1).getSize(),
+        outIn ? WeightLayout.OUT_IN : WeightLayout.IN_OUT,
         WeightDtype.of(handle.getAttrOrThrow("dtype").getType()));
   }
 

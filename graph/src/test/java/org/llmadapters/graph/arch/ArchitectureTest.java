@@ -17,8 +17,9 @@ final class ArchitectureTest {
 
   @Test
   void rejectsOtherFamiliesAndNamesThoseThereAre() {
-    assertThatThrownBy(() -> Architecture.of("gpt2"))
+    assertThatThrownBy(() -> Architecture.of("t5"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("unsupported model_type \"gpt2\"; supported: llama");
+        .hasMessage(
+            "unsupported model_type \"t5\"; supported: llama, mistral, qwen2, qwen3, gemma, bloom, opt, gptj, gpt_neox, gpt_neo, gpt2");
   }
 }

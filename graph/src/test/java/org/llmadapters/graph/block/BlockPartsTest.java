@@ -12,10 +12,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.graph.spec.Activation;
-import org.llmadapters.graph.spec.ModuleNames;
 import org.llmadapters.graph.spec.Norm;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -62,8 +62,7 @@ final class BlockPartsTest {
         config,
         x,
         (graph, input) ->
-            new Normalization(
-                    graph.module("norm"), Norm.RMS_NORM, TinyDecoder.H, config.rmsNormEps())
+            new Normalization(graph.module("norm"), Norm.RMS_NORM, TinyDecoder.H, config.normEps())
                 .apply(input),
         reference -> reference.rmsNorms("norm", x));
   }
@@ -75,12 +74,7 @@ final class BlockPartsTest {
         TinyDecoder.PLAIN,
         x,
         (graph, input) ->
-            new Mlp(
-                    graph.module("mlp"),
-                    new ModuleNames.Mlp("gate_proj", "up_proj", "down_proj"),
-                    Activation.SILU,
-                    TinyDecoder.H,
-                    TinyDecoder.PLAIN.sizes().intermediateSize())
+            new Mlp(graph.module("mlp"), Architecture.LLAMA.spec(), TinyDecoder.PLAIN)
                 .apply(input, graph.context.shapes()),
         reference -> reference.mlp("mlp", x));
   }
@@ -95,9 +89,9 @@ final class BlockPartsTest {
         (graph, input) ->
             new SelfAttention(
                     graph.module("attention"),
-                    new ModuleNames.Attention("q_proj", "k_proj", "v_proj", "o_proj"),
-                    config.attention(),
-                    TinyDecoder.H)
+                    Architecture.LLAMA.spec(),
+                    config,
+                    AttentionConfig.NO_WINDOW)
                 .apply(input, graph.context, null),
         reference -> reference.attention("attention", x, POSITIONS, MASK));
   }
@@ -111,10 +105,7 @@ final class BlockPartsTest {
         config,
         x,
         (graph, input) ->
-            graph
-                .context
-                .rotary()
-                .rotate(graph.tf, graph.tf.expandDims(input, graph.tf.constant(2))),
+            graph.rotary.rotate(graph.tf, graph.tf.expandDims(input, graph.tf.constant(2))),
         reference -> {
           double[][] turned = new double[T][];
           Arrays.setAll(turned, t -> reference.rotate(x[t], POSITIONS[t]));
@@ -134,23 +125,24 @@ final class BlockPartsTest {
   private static final class PartGraph {
     final Ops tf;
     final Variables variables;
+    final RotaryEmbedding rotary;
     final TokenContext context;
 
     PartGraph(Graph graph, ModelConfig config) {
       tf = Ops.create(graph);
       variables = new Variables(tf.scope(), WeightDtype.FLOAT32);
-      RotaryEmbedding rotary =
+      TokenShapes shapes = new TokenShapes(tf, placeholder("ids", TInt32.class));
+      rotary =
           new RotaryEmbedding(
               tf,
-              config.rope(),
+              config.rope().orElseThrow(),
+              false,
               config.attention().headDim(),
               placeholder("positions", TInt32.class),
+              shapes.tokens(),
               WeightDtype.FLOAT32);
-      context =
-          new TokenContext(
-              new TokenShapes(tf, placeholder("ids", TInt32.class)),
-              rotary,
-              placeholder("mask", TBool.class));
+      Operand<TBool> mask = placeholder("mask", TBool.class);
+      context = new TokenContext(shapes, rotary, null, window -> mask);
     }
 
     Module module(String name) {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.RopeConfig;
 
 /**
  * LLaMA in plain Java and float64, one row of real tokens at a time, without padding, batches or
@@ -57,7 +58,7 @@ final class ReferenceDecoder {
     int heads = config.attention().numAttentionHeads();
     int keyHeads = config.attention().numKeyValueHeads();
     int width = config.attention().headDim();
-    boolean bias = config.attention().attentionBias();
+    boolean bias = config.biases().queryKeyValue();
     double[][] query = linear(path + ".q_proj", x, heads * width, bias);
     double[][] key = linear(path + ".k_proj", x, keyHeads * width, bias);
     double[][] value = linear(path + ".v_proj", x, keyHeads * width, bias);
@@ -101,8 +102,8 @@ final class ReferenceDecoder {
     int half = head.length / 2;
     double[] turned = new double[head.length];
     for (int i = 0; i < half; i++) {
-      double frequency = Math.pow(config.rope().theta(), -2.0 * i / head.length);
-      double angle = position * config.rope().scaling().stretch(frequency);
+      double frequency = Math.pow(rope().theta(), -2.0 * i / head.length);
+      double angle = position * rope().scaling().stretch(frequency);
       turned[i] = head[i] * Math.cos(angle) - head[i + half] * Math.sin(angle);
       turned[i + half] = head[i + half] * Math.cos(angle) + head[i] * Math.sin(angle);
     }
@@ -131,7 +132,7 @@ final class ReferenceDecoder {
       for (double value : x[t]) {
         sum += value * value;
       }
-      double root = Math.sqrt(sum / weight.length + config.rmsNormEps());
+      double root = Math.sqrt(sum / weight.length + config.normEps());
       for (int i = 0; i < weight.length; i++) {
         normed[t][i] = weight[i] * x[t][i] / root;
       }
@@ -163,6 +164,10 @@ final class ReferenceDecoder {
       }
     }
     return sum;
+  }
+
+  private RopeConfig rope() {
+    return config.rope().orElseThrow();
   }
 
   private float[] weight(String name) {

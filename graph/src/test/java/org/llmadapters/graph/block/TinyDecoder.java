@@ -3,6 +3,7 @@ package org.llmadapters.graph.block;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import org.llmadapters.graph.Weight;
@@ -14,6 +15,9 @@ import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.Activation;
+import org.llmadapters.graph.spec.Biases;
+import org.llmadapters.graph.spec.Residual;
 import org.tensorflow.ndarray.StdArrays;
 import org.tensorflow.types.TInt32;
 
@@ -30,23 +34,31 @@ record TinyDecoder(ModelConfig config, BaseGraph base, Map<String, float[]> weig
 
   /** N=3, K=1, D=4: all queries share one key. */
   static final ModelConfig PLAIN =
-      config(new AttentionConfig(3, 1, 4, false), new RopeScaling.None(), false);
+      config(new AttentionConfig(3, 1, 4), Biases.NONE, new RopeScaling.None(), false);
 
   /** N=4, K=2, D=6 (so that N D is not H), biases, stretched positions, tied embeddings. */
   static final ModelConfig GROUPED =
-      config(new AttentionConfig(4, 2, 6, true), new RopeScaling.Linear(2.5), true);
+      config(
+          new AttentionConfig(4, 2, 6),
+          Biases.NONE.withAttention(true),
+          new RopeScaling.Linear(2.5),
+          true);
 
   /** N=K=3, D=8. */
   static final ModelConfig LLAMA3 =
-      config(new AttentionConfig(3, 3, 8, false), new RopeScaling.Llama3(8, 1, 4, 16), false);
+      config(new AttentionConfig(3, 3, 8), Biases.NONE, new RopeScaling.Llama3(8, 1, 4, 16), false);
 
-  private static ModelConfig config(AttentionConfig attention, RopeScaling scaling, boolean tied) {
+  private static ModelConfig config(
+      AttentionConfig attention, Biases biases, RopeScaling scaling, boolean tied) {
     OptionalInt none = OptionalInt.empty();
     return new ModelConfig(
         "llama",
         new Sizes(V, H, 20, 2, 64),
         attention,
-        new RopeConfig(10000, scaling),
+        Optional.of(new RopeConfig(10000, attention.headDim(), scaling)),
+        Activation.SILU,
+        biases,
+        Residual.SEQUENTIAL,
         1e-5,
         tied,
         new TokenIds(none, List.of(), none));

@@ -11,8 +11,6 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.RopeConfig;
-import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
@@ -40,14 +38,12 @@ final class TinyModel implements AutoCloseable {
   /** 4 query heads and {@code keyValueHeads} key/value heads. */
   TinyModel(int keyValueHeads, List<Integer> eos) {
     this.config =
-        new ModelConfig(
-            "llama",
-            new Sizes(37, 24, 20, 3, 64),
-            new AttentionConfig(4, keyValueHeads, 6, false),
-            new RopeConfig(10000, new RopeScaling.None()),
-            1e-6,
-            false,
-            new TokenIds(OptionalInt.of(1), eos, OptionalInt.of(PAD)));
+        Architecture.LLAMA
+            .family()
+            .config(
+                new Sizes(37, 24, 20, 3, 64),
+                new AttentionConfig(4, keyValueHeads, 6),
+                new TokenIds(OptionalInt.of(1), eos, OptionalInt.of(PAD)));
     this.base = Architecture.build(config, WeightDtype.FLOAT32);
     this.session = new ModelSession(new SessionOptions(1));
     session.declare(base.weights());

@@ -5,24 +5,51 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.graph.spec.Activation;
+import org.llmadapters.graph.spec.Biases;
+import org.llmadapters.graph.spec.Residual;
 
 final class ModelConfigTest {
   private static final TokenIds NONE =
       new TokenIds(OptionalInt.empty(), List.of(), OptionalInt.empty());
 
-  private static ModelConfig config(double rmsNormEps, TokenIds tokenIds) {
+  private static ModelConfig config(double normEps, TokenIds tokenIds) {
+    return config(new AttentionConfig(3, 1, 4), 4, normEps, tokenIds);
+  }
+
+  private static ModelConfig config(
+      AttentionConfig attention, int rotaryDim, double normEps, TokenIds tokenIds) {
     return new ModelConfig(
         "llama",
         new Sizes(17, 12, 20, 2, 64),
-        new AttentionConfig(3, 1, 4, false),
-        new RopeConfig(10000, new RopeScaling.None()),
-        rmsNormEps,
+        attention,
+        Optional.of(new RopeConfig(10000, rotaryDim, new RopeScaling.None())),
+        Activation.SILU,
+        Biases.NONE,
+        Residual.SEQUENTIAL,
+        normEps,
         false,
         tokenIds);
+  }
+
+  @Test
+  void rejectsMoreRotaryElementsThanAHeadHas() {
+    assertThatThrownBy(() -> config(new AttentionConfig(3, 1, 4), 6, 1e-6, NONE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("the number of rotary elements of a head must be at most head_dim (4), got 6");
+  }
+
+  @Test
+  void rejectsWindowsForOtherThanAllLayers() {
+    AttentionConfig attention = new AttentionConfig(3, 1, 4, List.of(5, 0, 5));
+    assertThatThrownBy(() -> config(attention, 4, 1e-6, NONE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("the attention of each of the 2 layers must be described, got 3");
   }
 
   @ParameterizedTest
@@ -30,7 +57,7 @@ final class ModelConfigTest {
   void rejectsEpsOutOfRange(double eps) {
     assertThatThrownBy(() -> config(eps, NONE))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("rms_norm_eps must be in (0, 1), got " + eps);
+        .hasMessage("the norm's epsilon must be in (0, 1), got " + eps);
   }
 
   @Test

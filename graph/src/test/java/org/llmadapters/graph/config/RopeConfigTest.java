@@ -16,21 +16,21 @@ final class RopeConfigTest {
 
   @Test
   void frequenciesFallFromOneToAlmostOneOverTheta() {
-    assertThat(new RopeConfig(10000, new RopeScaling.None()).inverseFrequencies(10))
+    assertThat(new RopeConfig(10000, 10, new RopeScaling.None()).inverseFrequencies())
         .containsExactly(1.0f, 0.15848932f, 0.025118865f, 0.0039810715f, 0.00063095737f);
   }
 
   @Test
   void linearScalingDividesEveryFrequency() {
-    assertThat(new RopeConfig(10000, new RopeScaling.Linear(2.5)).inverseFrequencies(10))
+    assertThat(new RopeConfig(10000, 10, new RopeScaling.Linear(2.5)).inverseFrequencies())
         .containsExactly(0.4f, 0.06339573f, 0.010047546f, 0.0015924287f, 0.00025238295f);
   }
 
   /** As in LLaMA 3.1: the fifth frequency alone lies between the two limits. */
   @Test
   void llama3ScalingKeepsShortWavesStretchesLongOnesAndInterpolatesBetween() {
-    RopeConfig rope = new RopeConfig(500000, new RopeScaling.Llama3(8, 1, 4, 8192));
-    assertThat(rope.inverseFrequencies(16))
+    RopeConfig rope = new RopeConfig(500000, 16, new RopeScaling.Llama3(8, 1, 4, 8192));
+    assertThat(rope.inverseFrequencies())
         .containsExactly(
             1.0f,
             0.19392274f,
@@ -45,8 +45,8 @@ final class RopeConfigTest {
   /** With a context of 16 tokens even the shortest wave is between the limits. */
   @Test
   void llama3ScalingInterpolatesTheFirstFrequencyOfAShortContext() {
-    RopeConfig rope = new RopeConfig(500000, new RopeScaling.Llama3(8, 1, 4, 16));
-    assertThat(rope.inverseFrequencies(16))
+    RopeConfig rope = new RopeConfig(500000, 16, new RopeScaling.Llama3(8, 1, 4, 16));
+    assertThat(rope.inverseFrequencies())
         .containsExactly(
             0.5760564f,
             0.024240343f,
@@ -61,9 +61,19 @@ final class RopeConfigTest {
   @ParameterizedTest
   @ValueSource(doubles = {1, 0, -10000, 1e15, Double.NaN, Double.POSITIVE_INFINITY})
   void rejectsThetaOutOfRange(double theta) {
-    assertThatThrownBy(() -> new RopeConfig(theta, new RopeScaling.None()))
+    assertThatThrownBy(() -> new RopeConfig(theta, 8, new RopeScaling.None()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("rope_theta must be in (1, 1e15), got " + theta);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -2, 5})
+  void rejectsRotaryElementsThatAreNotPairs(int rotaryDim) {
+    assertThatThrownBy(() -> new RopeConfig(10000, rotaryDim, new RopeScaling.None()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "the number of rotary elements of a head must be even and at least 2, got "
+                + rotaryDim);
   }
 
   @ParameterizedTest

@@ -11,6 +11,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.WeightLayout;
+import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 
@@ -23,7 +25,7 @@ final class SitesTest {
   private static List<NodeDef> layer(String path) {
     return List.of(
         node(path + "/input", "Identity", "x"),
-        node(path + "/MatMul", "MatMul", path + "/input", READ.getName()),
+        matMul(path, true),
         node(path + "/output", "Identity", path + "/MatMul"));
   }
 
@@ -36,13 +38,41 @@ final class SitesTest {
             .build();
     assertThat(Sites.linear(graph))
         .containsExactly(
-            new LinearSite("model.layers.0.q_proj", "", 5, 7, WeightDtype.BFLOAT16),
-            new LinearSite("model.layers.0.q_proj", "decode/", 5, 7, WeightDtype.BFLOAT16));
+            new LinearSite(
+                "model.layers.0.q_proj", "", 5, 7, WeightLayout.OUT_IN, WeightDtype.BFLOAT16),
+            new LinearSite(
+                "model.layers.0.q_proj",
+                "decode/",
+                5,
+                7,
+                WeightLayout.OUT_IN,
+                WeightDtype.BFLOAT16));
+  }
+
+  @Test
+  void aWeightThatIsNotTransposedIsStoredInOut() {
+    GraphDef graph =
+        graph(
+            placeholder("x"),
+            HANDLE,
+            READ,
+            node("a/input", "Identity", "x"),
+            matMul("a", false),
+            node("a/output", "Identity", "a/MatMul"));
+    assertThat(Sites.linear(graph))
+        .containsExactly(new LinearSite("a", "", 7, 5, WeightLayout.IN_OUT, WeightDtype.BFLOAT16));
+  }
+
+  private static NodeDef matMul(String path, boolean transposeB) {
+    return node(path + "/MatMul", "MatMul", path + "/input", READ.getName()).toBuilder()
+        .putAttr("transpose_b", AttrValue.newBuilder().setB(transposeB).build())
+        .build();
   }
 
   @Test
   void aSiteKnowsItsNodes() {
-    LinearSite site = new LinearSite("model.q_proj", "decode/", 5, 7, WeightDtype.FLOAT32);
+    LinearSite site =
+        new LinearSite("model.q_proj", "decode/", 5, 7, WeightLayout.OUT_IN, WeightDtype.FLOAT32);
     assertThat(site.input()).isEqualTo("decode/model/q_proj/input");
     assertThat(site.output()).isEqualTo("decode/model/q_proj/output");
     assertThat(site.node("")).isEqualTo("decode/model/q_proj/");

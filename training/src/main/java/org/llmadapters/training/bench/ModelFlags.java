@@ -2,10 +2,9 @@ package org.llmadapters.training.bench;
 
 import java.util.List;
 import java.util.OptionalInt;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.RopeConfig;
-import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
@@ -56,15 +55,8 @@ final class ModelFlags {
   /** The model with another number of layers than the flag says. */
   ModelConfig config(int layers) {
     int keyValueHeads = numKeyValueHeads == 0 ? numAttentionHeads : numKeyValueHeads;
-    return new ModelConfig(
-        "llama",
-        new Sizes(vocabSize, hiddenSize, intermediateSize, layers, 4096),
-        new AttentionConfig(
-            numAttentionHeads, keyValueHeads, hiddenSize / numAttentionHeads, false),
-        new RopeConfig(10000, new RopeScaling.None()),
-        1e-6,
-        false,
-        new TokenIds(OptionalInt.of(1), List.of(), OptionalInt.of(0)));
+    return Architecture.LLAMA.family().config(new Sizes(vocabSize, hiddenSize, intermediateSize, layers, 4096), new AttentionConfig(
+            numAttentionHeads, keyValueHeads, hiddenSize / numAttentionHeads), new TokenIds(OptionalInt.of(1), List.of(), OptionalInt.of(0)));
   }
 
   WeightDtype dtype() {
