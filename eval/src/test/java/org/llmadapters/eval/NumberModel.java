@@ -37,7 +37,12 @@ final class NumberModel {
   /** Makes the base SavedModel in {@code directory}, with its tokenizer. */
   static Path write(Path directory) throws IOException {
     ModelConfig config =
-        Architecture.LLAMA.family().config(new Sizes(WORDS.size(), HIDDEN_SIZE, 4, 1, 256), new AttentionConfig(2, 2, HIDDEN_SIZE / 2), new TokenIds(OptionalInt.of(1), List.of(END), OptionalInt.empty()));
+        Architecture.LLAMA
+            .family()
+            .config(
+                new Sizes(WORDS.size(), HIDDEN_SIZE, 4, 1, 256),
+                new AttentionConfig(2, 2, HIDDEN_SIZE / 2),
+                new TokenIds(OptionalInt.of(1), List.of(END), OptionalInt.empty()));
     Path checkpoint = Files.createDirectories(directory.resolve("checkpoint"));
     Json.write(checkpoint.resolve(HfConfig.FILE), HfConfig.toJson(config, WeightDtype.FLOAT32));
     writeTokenizer(checkpoint.resolve("tokenizer.json"));

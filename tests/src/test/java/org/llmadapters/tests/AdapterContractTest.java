@@ -80,7 +80,12 @@ final class AdapterContractTest {
   private static final Map<Architecture, ModelConfig> FAMILIES =
       Map.of(
           Architecture.LLAMA,
-          Architecture.LLAMA.family().config(new Sizes(17, 12, 20, 2, 64), new AttentionConfig(3, 1, 4), new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0))));
+          Architecture.LLAMA
+              .family()
+              .config(
+                  new Sizes(17, 12, 20, 2, 64),
+                  new AttentionConfig(3, 1, 4),
+                  new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0))));
 
   private static final Map<List<Enum<?>>, List<String>> VARIABLES =
       Map.of(

@@ -47,7 +47,12 @@ final class ResumeTest {
   @BeforeEach
   void prepare() throws IOException {
     ModelConfig config =
-        Architecture.LLAMA.family().config(new Sizes(VOCAB_SIZE, 48, 80, 2, 128), new AttentionConfig(6, 2, 8), new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0)));
+        Architecture.LLAMA
+            .family()
+            .config(
+                new Sizes(VOCAB_SIZE, 48, 80, 2, 128),
+                new AttentionConfig(6, 2, 8),
+                new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0)));
     Path checkpoint = directory.resolve("checkpoint");
     TinyCheckpoint.write(checkpoint, config, WeightDtype.FLOAT32);
     Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, false);

@@ -288,50 +288,10 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
   }
 
   /**
-   * The {@code config.json} of a LLaMA, in both spellings, so that old and new readers take it.
-   *
-   * @throws IllegalArgumentException if {@code model} is of another family
+   * The {@code config.json} of a model, with the keys of its family, in old and new spellings of
+   * transformers, so that all readers take it.
    */
   public static ObjectNode toJson(ModelConfig model, WeightDtype storedDtype) {
-    if (!model.modelType().equals(Architecture.LLAMA.modelType())) {
-      throw new IllegalArgumentException(
-          "the configuration can be written for llama only, got " + model.modelType());
-    }
-    ObjectNode json = Json.object();
-    json.putArray("architectures").add(Architecture.LLAMA.family().className());
-    json.put("model_type", model.modelType());
-    Sizes sizes = model.sizes();
-    json.put("vocab_size", sizes.vocabSize());
-    json.put("hidden_size", sizes.hiddenSize());
-    json.put("intermediate_size", sizes.intermediateSize());
-    json.put("num_hidden_layers", sizes.numHiddenLayers());
-    json.put("max_position_embeddings", sizes.maxPositionEmbeddings());
-    AttentionConfig attention = model.attention();
-    json.put("num_attention_heads", attention.numAttentionHeads());
-    json.put("num_key_value_heads", attention.numKeyValueHeads());
-    json.put("head_dim", attention.headDim());
-    json.put("attention_bias", model.biases().attentionOutput());
-    json.put("attention_dropout", 0.0);
-    json.put("mlp_bias", model.biases().mlp());
-    json.put("hidden_act", model.activation().hfName());
-    json.put("rms_norm_eps", model.normEps());
-    RopeFields.write(model.rope().orElseThrow(), json);
-    json.put("tie_word_embeddings", model.tieWordEmbeddings());
-    putTokenIds(model.tokenIds(), json);
-    json.put("torch_dtype", storedDtype.hfName());
-    json.put("dtype", storedDtype.hfName());
-    json.put("use_cache", true);
-    return json;
-  }
-
-  private static void putTokenIds(TokenIds ids, ObjectNode json) {
-    json.putNull("bos_token_id").putNull("eos_token_id").putNull("pad_token_id");
-    ids.bos().ifPresent(id -> json.put("bos_token_id", id));
-    ids.pad().ifPresent(id -> json.put("pad_token_id", id));
-    if (ids.eos().size() == 1) {
-      json.put("eos_token_id", ids.eos().get(0));
-    } else if (!ids.eos().isEmpty()) {
-      ids.eos().forEach(json.putArray("eos_token_id")::add);
-    }
+    return ConfigWriter.write(model, storedDtype);
   }
 }

@@ -133,10 +133,15 @@ final class RopeFields {
    * Writes {@code rope} in both spellings. A {@code rope_scaling} of type linear or dynamic has
    * exactly the two fields that transformers before 4.43 insist on.
    */
-  static void write(RopeConfig rope, ObjectNode config) {
+  static void write(RopeConfig rope, int headDim, ConfigKeys keys, ObjectNode config) {
     ObjectNode parameters = config.putObject("rope_parameters");
     parameters.put("rope_theta", rope.theta());
-    config.put("rope_theta", rope.theta());
+    config.put(keys.spellings("rope_theta").get(0), rope.theta());
+    String fraction = keys.spellings().get("partial_rotary_factor");
+    if (fraction != null) {
+      parameters.put("partial_rotary_factor", rope.rotaryDim() / (double) headDim);
+      config.put(fraction, rope.rotaryDim() / (double) headDim);
+    }
     if (rope.scaling() instanceof RopeScaling.Linear linear) {
       parameters.put("rope_type", "linear").put("factor", linear.factor());
       config.putObject("rope_scaling").put("type", "linear").put("factor", linear.factor());

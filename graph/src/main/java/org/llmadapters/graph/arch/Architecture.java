@@ -6,6 +6,7 @@ import java.util.OptionalInt;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.block.DecoderModel;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.PositionEncoding;
@@ -51,13 +52,16 @@ public enum Architecture {
   }
 
   /**
-   * The longest sequence that the model can take, in tokens: {@code max_position_embeddings} where
-   * positions are learned; empty where they are computed.
+   * The longest sequence that the model was made for, in tokens: {@code max_position_embeddings}.
+   * Empty where any length goes: with ALiBi, and with rotary positions that stretch with the
+   * length.
    */
   public static OptionalInt maxPositions(ModelConfig config) {
-    return of(config.modelType()).spec().positions() == PositionEncoding.LEARNED
-        ? OptionalInt.of(config.sizes().maxPositionEmbeddings())
-        : OptionalInt.empty();
+    boolean stretches =
+        config.rope().map(rope -> rope.scaling() instanceof RopeScaling.Dynamic).orElse(false);
+    return stretches || of(config.modelType()).spec().positions() == PositionEncoding.ALIBI
+        ? OptionalInt.empty()
+        : OptionalInt.of(config.sizes().maxPositionEmbeddings());
   }
 
   /**

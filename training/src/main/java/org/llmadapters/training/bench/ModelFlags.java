@@ -55,8 +55,12 @@ final class ModelFlags {
   /** The model with another number of layers than the flag says. */
   ModelConfig config(int layers) {
     int keyValueHeads = numKeyValueHeads == 0 ? numAttentionHeads : numKeyValueHeads;
-    return Architecture.LLAMA.family().config(new Sizes(vocabSize, hiddenSize, intermediateSize, layers, 4096), new AttentionConfig(
-            numAttentionHeads, keyValueHeads, hiddenSize / numAttentionHeads), new TokenIds(OptionalInt.of(1), List.of(), OptionalInt.of(0)));
+    return Architecture.LLAMA
+        .family()
+        .config(
+            new Sizes(vocabSize, hiddenSize, intermediateSize, layers, 4096),
+            new AttentionConfig(numAttentionHeads, keyValueHeads, hiddenSize / numAttentionHeads),
+            new TokenIds(OptionalInt.of(1), List.of(), OptionalInt.of(0)));
   }
 
   WeightDtype dtype() {
