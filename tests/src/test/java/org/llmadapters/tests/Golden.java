@@ -2,6 +2,7 @@ package org.llmadapters.tests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -24,6 +25,12 @@ final class Golden implements AutoCloseable {
   /** The values of {@code golden.safetensors} in {@code directory}; caller closes. */
   static Golden open(String directory) throws IOException {
     return new Golden(SafetensorsFile.open(path(directory + "/golden.safetensors")));
+  }
+
+  /** The names of the directories in {@code name}, sorted. */
+  static List<String> directories(String name) {
+    File[] found = Objects.requireNonNull(path(name).toFile().listFiles(File::isDirectory));
+    return Arrays.stream(found).map(File::getName).sorted().toList();
   }
 
   /** A file or directory below {@code golden/}. */
@@ -165,6 +172,11 @@ final class Golden implements AutoCloseable {
     assertThat(worst)
         .as("%s: element %d is %s, expected %s", what, at, actual[at], expected[at])
         .isLessThanOrEqualTo(limit);
+  }
+
+  /** The largest absolute value. */
+  static double largest(float[] values) {
+    return largest(values, new boolean[values.length]);
   }
 
   private static double largest(float[] values, boolean[] skipped) {
