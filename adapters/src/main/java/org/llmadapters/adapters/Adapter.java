@@ -27,8 +27,8 @@ interface Adapter {
       AdapterParameters parameters);
 
   /**
-   * What the adapter adds to the layer's weight [out, in] once it is merged; empty if this kind
-   * cannot be merged.
+   * What the adapter adds to the layer's weight, as it is stored, once it is merged; empty if this
+   * kind cannot be merged.
    *
    * @param values the parameters of the site by their names relative to its module, row-major
    */

@@ -8,6 +8,7 @@ import org.llmadapters.graph.block.BatchProduct;
 import org.llmadapters.graph.block.TokenShapes;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.rewrite.LinearSite;
+import org.llmadapters.graph.spec.WeightLayout;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
 import org.tensorflow.types.TBool;
@@ -91,7 +92,8 @@ final class LoraAdapter implements Adapter {
       throw new IllegalArgumentException(
           site.module() + ": needs " + LORA_A + " and " + LORA_B + ", got " + values.keySet());
     }
-    return Optional.of(new WeightDelta(loraB, loraA, config.r(), config.scaling()));
+    WeightDelta delta = new WeightDelta(loraB, loraA, config.r(), config.scaling());
+    return Optional.of(site.layout() == WeightLayout.OUT_IN ? delta : delta.transposed());
   }
 
   /** dtype [rows, columns] -> [B, rows, columns]. */

@@ -1,5 +1,8 @@
 package org.llmadapters.adapters;
 
+import org.llmadapters.graph.spec.BlockSpec;
+import org.llmadapters.graph.spec.ModuleNames;
+
 /**
  * LoRA: {@code y + (lora_alpha / r) * B(A(dropout(x)))}, with {@code A} [r, in] and {@code B} [out,
  * r] in float32.
@@ -27,9 +30,16 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, TargetModu
     }
   }
 
-  /** LLM-Adapters' defaults: r 8, alpha 16, dropout 0.05, on q_proj and v_proj. */
-  public static LoraConfig defaults() {
-    return new LoraConfig(8, 16, 0.05, TargetModules.of("q_proj", "v_proj"));
+  /**
+   * The modules that PEFT takes where none are named: the projections to queries and values ({@code
+   * q_proj}, {@code v_proj}), or the one that makes queries, keys and values ({@code
+   * query_key_value}, {@code c_attn}).
+   */
+  public static TargetModules defaultTargets(BlockSpec spec) {
+    ModuleNames.Attention names = spec.names().attention();
+    return names.value() == null
+        ? TargetModules.of(names.query())
+        : TargetModules.of(names.query(), names.value());
   }
 
   /** {@code lora_alpha / r}. */

@@ -1,6 +1,6 @@
 package org.llmadapters.adapters;
 
-/** {@code scaling * left right}, [out, in], to be added to a weight. */
+/** {@code scaling * left right}, [rows, columns], to be added to a weight. */
 public final class WeightDelta {
   private final float[] left;
   private final float[] right;
@@ -10,8 +10,8 @@ public final class WeightDelta {
   /**
    * A delta of rank {@code r}.
    *
-   * @param left [out, r], row-major
-   * @param right [r, in], row-major
+   * @param left [rows, r], row-major
+   * @param right [r, columns], row-major
    * @param r inner size
    * @param scaling factor of the product
    */
@@ -22,10 +22,26 @@ public final class WeightDelta {
     this.scaling = scaling;
   }
 
+  /** The delta of the transposed weight, [columns, rows]. */
+  WeightDelta transposed() {
+    return new WeightDelta(transpose(right, r), transpose(left, left.length / r), r, scaling);
+  }
+
+  private static float[] transpose(float[] matrix, int rows) {
+    int columns = matrix.length / rows;
+    float[] transposed = new float[matrix.length];
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        transposed[column * rows + row] = matrix[row * columns + column];
+      }
+    }
+    return transposed;
+  }
+
   /**
    * Adds row {@code row} of the delta to {@code weights}, accumulated in double and rounded once.
    *
-   * @param weights the row of the weight, [in]
+   * @param weights the row of the weight, [columns]
    */
   public void addRow(int row, float[] weights) {
     double[] sum = new double[weights.length];

@@ -3,19 +3,33 @@ package org.llmadapters.adapters;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.graph.arch.Architecture;
 
 final class LoraConfigTest {
   private static final TargetModules TARGETS = TargetModules.of("q_proj");
 
-  @Test
-  void defaultsAreThoseOfLlmAdapters() {
-    assertThat(LoraConfig.defaults())
-        .isEqualTo(
-            new LoraConfig(8, 16, 0.05, new TargetModules.Names(List.of("q_proj", "v_proj"))));
+  /** PEFT, {@code TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING}. */
+  @ParameterizedTest
+  @CsvSource({
+    "LLAMA, q_proj+v_proj",
+    "MISTRAL, q_proj+v_proj",
+    "QWEN2, q_proj+v_proj",
+    "QWEN3, q_proj+v_proj",
+    "GEMMA, q_proj+v_proj",
+    "OPT, q_proj+v_proj",
+    "GPT_J, q_proj+v_proj",
+    "GPT_NEO, q_proj+v_proj",
+    "BLOOM, query_key_value",
+    "GPT_NEOX, query_key_value",
+    "GPT_2, c_attn"
+  })
+  void defaultTargetsAreThoseOfPeft(Architecture family, String names) {
+    assertThat(LoraConfig.defaultTargets(family.spec()))
+        .isEqualTo(TargetModules.of(names.split("\\+", -1)));
   }
 
   @Test
@@ -26,7 +40,7 @@ final class LoraConfigTest {
 
   @Test
   void isOfKindLora() {
-    assertThat(LoraConfig.defaults().kind()).isEqualTo(AdapterKind.LORA);
+    assertThat(new LoraConfig(8, 16, 0, TARGETS).kind()).isEqualTo(AdapterKind.LORA);
   }
 
   @ParameterizedTest

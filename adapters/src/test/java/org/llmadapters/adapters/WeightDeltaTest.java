@@ -60,6 +60,26 @@ final class WeightDeltaTest {
     assertThat(row).containsExactly(3.5f, 1, 2, 2.5f);
   }
 
+  /** The weight is [in, out]: the rows of the delta are the columns of the picture above. */
+  @Test
+  void aWeightThatIsStoredInOutGetsTheTransposedDelta() {
+    LinearSite site =
+        new LinearSite("m.c_attn", "", 4, 3, WeightLayout.IN_OUT, WeightDtype.FLOAT32);
+    WeightDelta delta =
+        Adapters.mergeInto(CONFIG, site, Map.of("lora_A.weight", LORA_A, "lora_B.weight", LORA_B))
+            .orElseThrow();
+    float[][] weight = new float[4][3];
+    for (int row = 0; row < 4; row++) {
+      delta.addRow(row, weight[row]);
+    }
+    assertThat(weight)
+        .isEqualTo(
+            new float[][] {
+              {3.5f, -1.5f, 2}, {1, -0.5f, 0}, {2, -0.5f, 4}, {2.5f, -1.5f, -2},
+            });
+    assertThat(site.weightColumns()).isEqualTo(3);
+  }
+
   @Test
   void rejectsASiteWithHalfOfItsParameters() {
     assertThatThrownBy(() -> Adapters.mergeInto(CONFIG, SITE, Map.of("lora_B.weight", LORA_B)))

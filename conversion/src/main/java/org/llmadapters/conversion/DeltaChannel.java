@@ -9,9 +9,9 @@ import org.llmadapters.conversion.safetensors.TensorCodec;
 import org.llmadapters.graph.config.WeightDtype;
 
 /**
- * Adds a delta to a weight [out, in] that streams by, little-endian and row-major: every row is
- * widened to float32, added to, rounded once and passed on. Holds one row of the input and some
- * hundred KiB of the output.
+ * Adds a delta to a weight that streams by, little-endian and row-major: every row is widened to
+ * float32, added to, rounded once and passed on. Holds one row of the input and some hundred KiB of
+ * the output.
  */
 public final class DeltaChannel implements WritableByteChannel {
   private static final int CHUNK_BYTES = 1 << 20;
@@ -28,21 +28,17 @@ public final class DeltaChannel implements WritableByteChannel {
   /**
    * A channel for one weight.
    *
-   * @param inFeatures the length of its rows
+   * @param columns the length of its rows
    * @param from what is written to this channel
    * @param to what is written to {@code out}
    */
   public DeltaChannel(
-      WeightDelta delta,
-      long inFeatures,
-      WeightDtype from,
-      WeightDtype to,
-      WritableByteChannel out) {
+      WeightDelta delta, long columns, WeightDtype from, WeightDtype to, WritableByteChannel out) {
     this.delta = delta;
     this.from = from;
     this.to = to;
     this.out = out;
-    this.values = new float[Math.toIntExact(inFeatures)];
+    this.values = new float[Math.toIntExact(columns)];
     this.row = buffer(values.length * from.bytes());
     int rowBytes = values.length * to.bytes();
     this.merged = buffer(Math.max(1, CHUNK_BYTES / rowBytes) * rowBytes);

@@ -161,7 +161,7 @@ public final class Merger {
     }
     try (DeltaChannel added =
         new DeltaChannel(
-            adapter.delta(site), site.inFeatures(), WeightDtype.FLOAT32, entry.dtype(), out)) {
+            adapter.delta(site), site.weightColumns(), WeightDtype.FLOAT32, entry.dtype(), out)) {
       file.copyTo(tensor, WeightDtype.FLOAT32, added);
       added.flush();
     }

@@ -12,8 +12,12 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.DirectoryKind;
+import org.llmadapters.conversion.ModelAssets;
+import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.graph.arch.Architecture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -95,18 +99,29 @@ public final class TrainCommand implements Callable<Integer> {
 
     @Option(
         names = "--target-modules",
-        defaultValue = "q_proj,v_proj",
         description =
-            "Module names separated by commas, or one regular expression for whole paths (default ${DEFAULT-VALUE}).")
-    private String targetModules = "";
+            "Module names separated by commas, or one regular expression for whole paths (default: queries and values, e.g. q_proj,v_proj or query_key_value).")
+    private @Nullable String targetModules;
 
-    LoraConfig toConfig() {
+    LoraConfig toConfig(Path model) throws IOException {
+      return new LoraConfig(
+          r,
+          loraAlpha,
+          loraDropout,
+          targetModules == null ? defaultTargets(model) : named(targetModules));
+    }
+
+    private static TargetModules defaultTargets(Path model) throws IOException {
+      DirectoryKind.BASE_MODEL.require(model);
+      String modelType = HfConfig.read(model.resolve(ModelAssets.DIRECTORY)).model().modelType();
+      return LoraConfig.defaultTargets(Architecture.of(modelType).spec());
+    }
+
+    private static TargetModules named(String targetModules) {
       boolean names = targetModules.matches("[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*");
-      TargetModules targets =
-          names
-              ? new TargetModules.Names(List.of(targetModules.split(",", -1)))
-              : new TargetModules.Regex(targetModules);
-      return new LoraConfig(r, loraAlpha, loraDropout, targets);
+      return names
+          ? new TargetModules.Names(List.of(targetModules.split(",", -1)))
+          : new TargetModules.Regex(targetModules);
     }
   }
 
@@ -271,7 +286,7 @@ public final class TrainCommand implements Callable<Integer> {
     return summary.finished() ? 0 : 1;
   }
 
-  TrainingOptions options() {
+  TrainingOptions options() throws IOException {
     OptimizerConfig defaults = OptimizerConfig.defaults();
     return new TrainingOptions(
         new TrainingOptions.Model(
@@ -302,13 +317,13 @@ public final class TrainCommand implements Callable<Integer> {
         Compile.of(loop.compile));
   }
 
-  private Optional<AdapterConfig> adapterConfig() {
+  private Optional<AdapterConfig> adapterConfig() throws IOException {
     if (adapter.equals(FULL)) {
       return Optional.empty();
     }
     return Optional.of(
         switch (AdapterKind.ofCliName(adapter)) {
-          case LORA -> lora.toConfig();
+          case LORA -> lora.toConfig(model);
         });
   }
 }

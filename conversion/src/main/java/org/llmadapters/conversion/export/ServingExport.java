@@ -192,7 +192,7 @@ public final class ServingExport {
     } else {
       try (DeltaChannel added =
           new DeltaChannel(
-              adapter.delta(site), site.inFeatures(), variable.dtype(), variable.dtype(), out)) {
+              adapter.delta(site), site.weightColumns(), variable.dtype(), variable.dtype(), out)) {
         weights.copyTo(entry, added);
         added.flush();
       }

@@ -44,7 +44,6 @@ final class LoraConfigJson {
           Map.entry("alpha_pattern", "different scales per module are not supported yet"),
           Map.entry("layers_to_transform", "a choice of layers is not supported yet"),
           Map.entry("exclude_modules", "excluded modules are not supported yet"),
-          Map.entry("fan_in_fan_out", "it says that weights are stored transposed, as in GPT-2"),
           Map.entry("enable_lora", "LoRA on parts of a fused layer is not supported"),
           Map.entry("layer_replication", "replicated layers are not supported"),
           Map.entry("target_parameters", "parameters as targets are not supported"),
@@ -59,6 +58,7 @@ final class LoraConfigJson {
   /** Keys without effect on what a trained adapter computes, and why. */
   private static final Map<String, String> IGNORED =
       Map.ofEntries(
+          Map.entry("fan_in_fan_out", "the model's layers tell how their weights are stored"),
           Map.entry("inference_mode", "the command says whether to train"),
           Map.entry("auto_mapping", "how PEFT finds the model's class"),
           Map.entry("revision", "where the base came from"),

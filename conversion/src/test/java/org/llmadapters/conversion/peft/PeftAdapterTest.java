@@ -124,8 +124,6 @@ final class PeftAdapterTest {
             + " yet",
         "\"exclude_modules\":\"x\" | exclude_modules is \"x\": excluded modules are not supported"
             + " yet",
-        "\"fan_in_fan_out\":true | fan_in_fan_out is true: it says that weights are stored"
-            + " transposed, as in GPT-2",
         "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
             + " layer is not supported",
         "\"init_lora_weights\":\"pissa\" | init_lora_weights is \"pissa\": it changes the base"

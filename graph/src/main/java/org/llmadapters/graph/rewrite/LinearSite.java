@@ -21,6 +21,11 @@ public record LinearSite(
     WeightLayout layout,
     WeightDtype dtype) {
 
+  /** Length of a row of the weight as it is stored. */
+  public long weightColumns() {
+    return layout == WeightLayout.OUT_IN ? inFeatures : outFeatures;
+  }
+
   /** The Identity node that the layer reads: dtype [B, T, in]. */
   public String input() {
     return node("input");
