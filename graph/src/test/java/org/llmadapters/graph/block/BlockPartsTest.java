@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -15,6 +16,8 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.RopeConfig;
+import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.spec.Norm;
 import org.tensorflow.Graph;
@@ -109,6 +112,49 @@ final class BlockPartsTest {
         reference -> {
           double[][] turned = new double[T][];
           Arrays.setAll(turned, t -> reference.rotate(x[t], POSITIONS[t]));
+          return turned;
+        });
+  }
+
+  /**
+   * transformers, {@code _compute_dynamic_ntk_parameters}: with factor 2 and 5 tokens where the
+   * model was made for 3, the base is {@code theta * (2 * 5 / 3 - 1)^(R / (R - 2))}.
+   */
+  @Test
+  void dynamicScalingRaisesTheBaseForMoreTokensThanTheModelWasMadeFor() {
+    ModelConfig plain = TinyDecoder.LLAMA3;
+    double base = 10000 * Math.pow(2 * 5 / 3.0 - 1, 8 / 6.0);
+    checkRotation(rope(plain, 10000, new RopeScaling.Dynamic(2, 3)), rope(plain, base, NONE));
+    checkRotation(rope(plain, 10000, new RopeScaling.Dynamic(2, 5)), rope(plain, 10000, NONE));
+  }
+
+  private static final RopeScaling NONE = new RopeScaling.None();
+
+  private static ModelConfig rope(ModelConfig config, double theta, RopeScaling scaling) {
+    return new ModelConfig(
+        config.modelType(),
+        config.sizes(),
+        config.attention(),
+        Optional.of(new RopeConfig(theta, config.attention().headDim(), scaling)),
+        config.activation(),
+        config.biases(),
+        config.residual(),
+        config.normEps(),
+        config.tieWordEmbeddings(),
+        config.tokenIds());
+  }
+
+  private void checkRotation(ModelConfig config, ModelConfig reference) {
+    double[][] x = values(T, config.attention().headDim());
+    check(
+        config,
+        x,
+        (graph, input) ->
+            graph.rotary.rotate(graph.tf, graph.tf.expandDims(input, graph.tf.constant(2))),
+        unused -> {
+          double[][] turned = new double[T][];
+          ReferenceDecoder expected = new ReferenceDecoder(reference, Map.of());
+          Arrays.setAll(turned, t -> expected.rotate(x[t], POSITIONS[t]));
           return turned;
         });
   }

@@ -28,7 +28,7 @@ final class DecodeGraphTest {
   private static final int SLOTS = 9;
 
   static Stream<ModelConfig> configs() {
-    return DecoderModelTest.configs();
+    return Stream.concat(DecoderModelTest.configs(), TinyDecoder.families());
   }
 
   @ParameterizedTest

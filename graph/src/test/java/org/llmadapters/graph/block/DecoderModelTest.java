@@ -5,16 +5,21 @@ import static org.llmadapters.graph.block.Evaluation.assertClose;
 import static org.llmadapters.graph.block.TinyDecoder.V;
 
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.proto.DataType;
+import org.tensorflow.proto.NodeDef;
 import org.tensorflow.proto.SignatureDef;
 import org.tensorflow.proto.TensorInfo;
 import org.tensorflow.proto.TensorShapeProto.Dim;
@@ -188,6 +193,61 @@ final class DecoderModelTest {
         }
       }
     }
+  }
+
+  /** What has no plain implementation here is compared with itself, without padding. */
+  @ParameterizedTest
+  @MethodSource("org.llmadapters.graph.block.TinyDecoder#families")
+  void paddingNeverChangesTheLogitsOfAnyFamily(ModelConfig config) {
+    TinyDecoder model = TinyDecoder.of(config, WeightDtype.FLOAT32);
+    float[] expected = model.logits(new int[][] {TOKENS[0]}, new int[][] {{1, 1, 1, 1, 1}});
+    int[][] ids = {{3, 16, 0, 7, 7, 5, 5}, {5, 5, 3, 16, 0, 7, 7}};
+    int[][] mask = {{1, 1, 1, 1, 1, 0, 0}, {0, 0, 1, 1, 1, 1, 1}};
+    float[] logits = model.logits(ids, mask);
+    for (int row = 0; row < 2; row++) {
+      int from = (row * 7 + 2 * row) * V;
+      double[] wide = new double[expected.length];
+      Arrays.setAll(wide, i -> expected[i]);
+      assertClose(Arrays.copyOfRange(logits, from, from + 5 * V), wide, FLOAT32_TOLERANCE);
+    }
+  }
+
+  /**
+   * The copies of layers are what building all of them gives: same weights, same kinds of nodes.
+   */
+  @Test
+  void everyLayerReadsTheOneBeforeItAndItsOwnWeights() {
+    BaseGraph base =
+        TinyDecoder.families()
+            .skip(13)
+            .findFirst()
+            .map(c -> TinyDecoder.of(c, WeightDtype.FLOAT32))
+            .orElseThrow()
+            .base();
+    Map<String, NodeDef> nodes = new HashMap<>();
+    base.graphDef().getNodeList().forEach(node -> nodes.put(node.getName(), node));
+    assertThat(nodes).hasSize(base.graphDef().getNodeCount());
+    for (NodeDef node : nodes.values()) {
+      for (String input : node.getInputList()) {
+        assertThat(nodes).containsKey(input.replaceAll("^\\^|:[0-9]+$", ""));
+      }
+    }
+    for (String scope : List.of("", "decode/")) {
+      for (int layer = 1; layer < 3; layer++) {
+        String name = scope + "transformer/h/" + layer + "/hidden_states";
+        NodeDef input = Objects.requireNonNull(nodes.get(name), name);
+        assertThat(input.getInputList())
+            .containsExactly(scope + "transformer/h/" + (layer - 1) + "/output");
+      }
+    }
+    assertThat(base.weights()).extracting(Weight::name).doesNotHaveDuplicates();
+    assertThat(base.weights())
+        .extracting(Weight::name)
+        .filteredOn(name -> name.contains(".mlp.c_fc.weight"))
+        .containsExactly(
+            "transformer.h.0.mlp.c_fc.weight",
+            "transformer.h.1.mlp.c_fc.weight",
+            "transformer.h.2.mlp.c_fc.weight");
   }
 
   /** A row that is all padding, as the last batch of an epoch has, must not be NaN. */

@@ -1,11 +1,13 @@
 package org.llmadapters.graph.block;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
@@ -62,6 +64,53 @@ record TinyDecoder(ModelConfig config, BaseGraph base, Map<String, float[]> weig
         1e-5,
         tied,
         new TokenIds(none, List.of(), none));
+  }
+
+  /**
+   * One model of each family, and what its configuration may switch: windows shorter than the
+   * tokens of the tests, norms after the sum, projected embeddings, blocks one after the other.
+   */
+  static Stream<ModelConfig> families() {
+    Stream<ModelConfig> defaults =
+        Arrays.stream(Architecture.values())
+            .map(family -> family.family().config(sizes(24), new AttentionConfig(3, 3, 8), NO_IDS));
+    AttentionConfig windows = new AttentionConfig(4, 2, 6, List.of(3, 0, 2));
+    AttentionConfig everywhere = new AttentionConfig(4, 2, 6, List.of(3, 3, 3));
+    ModelConfig opt =
+        Architecture.OPT.family().config(sizes(20), new AttentionConfig(3, 3, 8), NO_IDS);
+    ModelConfig neoX =
+        Architecture.GPT_NEOX.family().config(sizes(24), new AttentionConfig(3, 3, 8), NO_IDS);
+    return Stream.concat(
+        defaults,
+        Stream.of(
+            Architecture.MISTRAL.family().config(sizes(24), everywhere, NO_IDS),
+            Architecture.QWEN3.family().config(sizes(24), windows, NO_IDS),
+            Architecture.GPT_NEO
+                .family()
+                .config(sizes(24), new AttentionConfig(4, 4, 6, List.of(0, 3, 0)), NO_IDS),
+            with(opt, Residual.NORM_AFTER),
+            with(neoX, Residual.SEQUENTIAL)));
+  }
+
+  private static final TokenIds NO_IDS =
+      new TokenIds(OptionalInt.empty(), List.of(), OptionalInt.empty());
+
+  private static Sizes sizes(int wordEmbedProjDim) {
+    return new Sizes(V, 24, 20, 3, 64, wordEmbedProjDim);
+  }
+
+  private static ModelConfig with(ModelConfig config, Residual residual) {
+    return new ModelConfig(
+        config.modelType(),
+        config.sizes(),
+        config.attention(),
+        config.rope(),
+        config.activation(),
+        config.biases(),
+        residual,
+        config.normEps(),
+        config.tieWordEmbeddings(),
+        config.tokenIds());
   }
 
   static TinyDecoder of(ModelConfig config, WeightDtype dtype) {
