@@ -47,21 +47,10 @@ public final class HfCheckpointWriter {
       TensorSource source)
       throws IOException {
     List<List<SafetensorsWriter.Entry>> shards = shards(entries, maxShardBytes);
-    ObjectNode index = Json.object();
-    index
-        .putObject("metadata")
-        .put("total_size", entries.stream().mapToLong(SafetensorsWriter.Entry::bytes).sum());
-    ObjectNode weightMap = index.putObject(ShardedTensors.WEIGHT_MAP);
+    ObjectNode index = index(shards);
     for (int i = 0; i < shards.size(); i++) {
-      String name = name(i + 1, shards.size());
-      for (SafetensorsWriter.Entry entry : shards.get(i)) {
-        if (weightMap.has(entry.name())) {
-          throw new IllegalArgumentException("two tensors are called " + entry.name());
-        }
-        weightMap.put(entry.name(), name);
-      }
-      try (SafetensorsWriter writer =
-          SafetensorsWriter.create(directory.resolve(name), shards.get(i), metadata)) {
+      Path file = directory.resolve(name(i, shards.size()));
+      try (SafetensorsWriter writer = SafetensorsWriter.create(file, shards.get(i), metadata)) {
         for (SafetensorsWriter.Entry entry : shards.get(i)) {
           source.write(writer, entry);
         }
@@ -73,10 +62,28 @@ public final class HfCheckpointWriter {
     }
   }
 
-  private static String name(int number, int count) {
+  private static ObjectNode index(List<List<SafetensorsWriter.Entry>> shards) {
+    ObjectNode index = Json.object();
+    ObjectNode metadata = index.putObject("metadata");
+    ObjectNode weightMap = index.putObject(ShardedTensors.WEIGHT_MAP);
+    long bytes = 0;
+    for (int i = 0; i < shards.size(); i++) {
+      for (SafetensorsWriter.Entry entry : shards.get(i)) {
+        if (weightMap.has(entry.name())) {
+          throw new IllegalArgumentException("two tensors are called " + entry.name());
+        }
+        weightMap.put(entry.name(), name(i, shards.size()));
+        bytes += entry.bytes();
+      }
+    }
+    metadata.put("total_size", bytes);
+    return index;
+  }
+
+  private static String name(int shard, int count) {
     return count == 1
         ? HfCheckpoint.SAFETENSORS
-        : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", number, count);
+        : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", shard + 1, count);
   }
 
   private static List<List<SafetensorsWriter.Entry>> shards(

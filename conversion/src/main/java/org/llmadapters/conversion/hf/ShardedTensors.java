@@ -2,6 +2,7 @@ package org.llmadapters.conversion.hf;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -109,7 +110,7 @@ final class ShardedTensors implements TensorFile {
       if (problem.isEmpty()) {
         files.put(name, index.resolveSibling(name));
       } else {
-        problems.add("%s: %s", name, problem);
+        problems.add("%s: %s", Json.describe(TextNode.valueOf(name)), problem);
       }
     }
     problems.throwIfAny(

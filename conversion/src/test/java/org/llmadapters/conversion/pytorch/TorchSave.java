@@ -103,7 +103,8 @@ public final class TorchSave {
   }
 
   /** A named tensor, row by row, with a storage of its own. */
-  TorchSave tensor(String name, String type, byte[] elements, int elementBytes, long... shape) {
+  public TorchSave tensor(
+      String name, String type, byte[] elements, int elementBytes, long... shape) {
     String key = Integer.toString(entries.size());
     long[] strides = new long[shape.length];
     long count = 1;
