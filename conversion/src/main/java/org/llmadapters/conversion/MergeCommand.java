@@ -56,13 +56,22 @@ public final class MergeCommand implements Callable<Integer> {
       description = "Dtype to write: float32, bfloat16 or float16. Default: as stored.")
   private @Nullable WeightDtype dtype;
 
+  @Option(
+      names = "--max-shard-size",
+      paramLabel = "SIZE",
+      defaultValue = "5GB",
+      converter = ByteSizeConverter.class,
+      description = "Most bytes of weights in a file, such as 500MB. Default: ${DEFAULT-VALUE}.")
+  private long maxShardBytes;
+
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
 
   @Override
   public Integer call() throws IOException {
     Merger.Report report =
-        Merger.merge(checkpoint, adapter, output, Optional.ofNullable(dtype), overwrite);
+        Merger.merge(
+            checkpoint, adapter, output, Optional.ofNullable(dtype), overwrite, maxShardBytes);
     PrintWriter out = spec.commandLine().getOut();
     out.println("checkpoint  " + output);
     out.println("merged      " + report.weights() + " of " + report.tensors() + " tensors");

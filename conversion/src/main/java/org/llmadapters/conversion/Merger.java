@@ -13,11 +13,12 @@ import java.util.Optional;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.OutputDirectory;
 import org.llmadapters.conversion.hf.HfCheckpoint;
+import org.llmadapters.conversion.hf.HfCheckpointWriter;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.FittedAdapter;
 import org.llmadapters.conversion.progress.Progress;
-import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
+import org.llmadapters.conversion.safetensors.TensorFile;
 import org.llmadapters.conversion.safetensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.arch.Architecture;
@@ -28,11 +29,10 @@ import org.llmadapters.graph.rewrite.LinearSite;
 /**
  * Merges an adapter into a Hugging Face checkpoint: a checkpoint comes out, with the same tensors
  * and configuration files, that needs no adapter. Weights are streamed row by row; each changed one
- * is widened to float32, added to and rounded once.
+ * is widened to float32, added to and rounded once. Tables of integers or booleans that older
+ * versions of transformers saved beside the weights are left out: newer ones compute them.
  */
 public final class Merger {
-  private static final String WEIGHTS_FILE = "model.safetensors";
-
   private final HfCheckpoint checkpoint;
   private final FittedAdapter adapter;
   private final Map<String, LinearSite> merged;
@@ -53,24 +53,41 @@ public final class Merger {
    * What was merged.
    *
    * @param weights number of changed weights
-   * @param tensors number of tensors in the checkpoint
+   * @param tensors number of tensors in the new checkpoint
    * @param bytes size of the tensors
    */
   public record Report(int weights, int tensors, long bytes) {}
 
   /**
+   * Merges in files of {@value HfCheckpointWriter#DEFAULT_SHARD_BYTES} bytes at most; else as
+   * {@link #merge(Path, Path, Path, Optional, boolean, long)}.
+   */
+  public static Report merge(
+      Path checkpoint, Path adapter, Path output, Optional<WeightDtype> dtype, boolean overwrite)
+      throws IOException {
+    return merge(
+        checkpoint, adapter, output, dtype, overwrite, HfCheckpointWriter.DEFAULT_SHARD_BYTES);
+  }
+
+  /**
    * Writes {@code checkpoint} with {@code adapter} merged to {@code output}, which appears only
-   * when it is whole.
+   * when it is whole. The weights are written as safetensors, whatever they came in.
    *
    * @param dtype to write the weights in; each keeps its own if empty
    * @param overwrite whether a non-empty {@code output} is replaced
+   * @param maxShardBytes the most bytes of tensors in a file, where that can be
    * @throws FormatException if the checkpoint is not what its config says, or the adapter does not
    *     fit it; all problems at once
    * @throws IllegalArgumentException if the adapter cannot be merged, or {@code output} is not
    *     empty and not to be overwritten
    */
   public static Report merge(
-      Path checkpoint, Path adapter, Path output, Optional<WeightDtype> dtype, boolean overwrite)
+      Path checkpoint,
+      Path adapter,
+      Path output,
+      Optional<WeightDtype> dtype,
+      boolean overwrite,
+      long maxShardBytes)
       throws IOException {
     DirectoryKind.CHECKPOINT.require(checkpoint);
     DirectoryKind.ADAPTER.require(adapter);
@@ -86,13 +103,13 @@ public final class Merger {
       Merger merger = new Merger(weights, fitted, merged, dtype);
       try (OutputDirectory directory =
           OutputDirectory.create(output, overwrite, checkpoint, adapter)) {
-        long bytes = merger.writeWeights(directory.path().resolve(WEIGHTS_FILE));
+        Report report = merger.writeWeights(directory.path(), maxShardBytes);
         ModelAssets.copy(checkpoint, directory.path());
         if (dtype.isPresent() && dtype.get() != config.storedDtype()) {
           writeConfig(config.raw(), dtype.get(), directory.path().resolve(HfConfig.FILE));
         }
         directory.commit();
-        return new Report(merged.size(), weights.tensors().size(), bytes);
+        return report;
       }
     }
   }
@@ -112,22 +129,28 @@ public final class Merger {
     Json.write(file, config);
   }
 
-  private long writeWeights(Path file) throws IOException {
+  private Report writeWeights(Path directory, long maxShardBytes) throws IOException {
     List<SafetensorsWriter.Entry> entries = new ArrayList<>();
     for (TensorInfo tensor : checkpoint.tensors().values()) {
-      entries.add(new SafetensorsWriter.Entry(tensor.name(), targetDtype(tensor), tensor.shape()));
+      if (tensor.isFloat()) {
+        entries.add(
+            new SafetensorsWriter.Entry(tensor.name(), targetDtype(tensor), tensor.shape()));
+      }
     }
     long total = entries.stream().mapToLong(SafetensorsWriter.Entry::bytes).sum();
     Map<String, String> metadata = new HashMap<>(SafetensorsWriter.METADATA);
     metadata.putAll(checkpoint.file().metadata());
-    try (Progress progress = Progress.start("merging", total, "bytes");
-        SafetensorsWriter writer = SafetensorsWriter.create(file, entries, metadata)) {
-      for (SafetensorsWriter.Entry entry : entries) {
-        writer.write(entry.name(), out -> writeTensor(entry, new CountingChannel(out, progress)));
-      }
-      writer.commit();
+    try (Progress progress = Progress.start("merging", total, "bytes")) {
+      HfCheckpointWriter.write(
+          directory,
+          entries,
+          metadata,
+          maxShardBytes,
+          (writer, entry) ->
+              writer.write(
+                  entry.name(), out -> writeTensor(entry, new CountingChannel(out, progress))));
     }
-    return total;
+    return new Report(merged.size(), entries.size(), total);
   }
 
   private WeightDtype targetDtype(TensorInfo tensor) {
@@ -149,7 +172,7 @@ public final class Merger {
   }
 
   private void writeTensor(SafetensorsWriter.Entry entry, CountingChannel out) throws IOException {
-    SafetensorsFile file = checkpoint.file();
+    TensorFile file = checkpoint.file();
     TensorInfo tensor = checkpoint.tensors().get(entry.name());
     if (tensor == null) {
       throw new IllegalStateException(entry.name() + " was listed but is missing");

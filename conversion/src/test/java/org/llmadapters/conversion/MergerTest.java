@@ -17,7 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.llmadapters.conversion.hf.HfCheckpoint;
 import org.llmadapters.conversion.hf.HfConfig;
+import org.llmadapters.conversion.pytorch.TorchSave;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.conversion.safetensors.TensorInfo;
@@ -224,6 +226,80 @@ final class MergerTest {
     try (SafetensorsFile before = weights(checkpoint);
         SafetensorsFile after = weights(output)) {
       assertThat(after.tensors().keySet()).isEqualTo(before.tensors().keySet());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"base-bin, lora", "base-sharded, lora-bin", "base, lora-bin"})
+  void mergesWhateverFormatIsThere(String base, String lora) throws IOException {
+    Path expected = directory.resolve("expected");
+    Path output = directory.resolve("merged");
+    Path adapter = Golden.path("llama/adapters/" + lora);
+    Merger.merge(
+        Golden.path("llama/base"),
+        Golden.path("llama/adapters/lora"),
+        expected,
+        Optional.empty(),
+        false);
+    Merger.merge(Golden.path("llama/" + base), adapter, output, Optional.empty(), false);
+    assertThat(output.toFile().list())
+        .containsExactlyInAnyOrder("config.json", "model.safetensors");
+    try (SafetensorsFile before = weights(expected);
+        SafetensorsFile after = weights(output)) {
+      assertThat(after.metadata()).isEqualTo(before.metadata());
+      for (String name : before.tensors().keySet()) {
+        assertThat(after.readFloats(name)).isEqualTo(before.readFloats(name));
+      }
+    }
+  }
+
+  @Test
+  void writesSeveralFilesIfOneWouldBeTooLarge() throws IOException {
+    Path checkpoint = Golden.path("llama/base-bf16");
+    Path adapter = Golden.path("llama/adapters/lora");
+    Path whole = directory.resolve("whole");
+    Path output = directory.resolve("merged");
+    Merger.merge(checkpoint, adapter, whole, Optional.empty(), false);
+    Merger.Report report =
+        Merger.merge(checkpoint, adapter, output, Optional.empty(), false, 20_000);
+    assertThat(report).isEqualTo(new Merger.Report(4, 21, 47_552));
+    assertThat(output.toFile().list())
+        .containsExactlyInAnyOrder(
+            "config.json",
+            "model-00001-of-00003.safetensors",
+            "model-00002-of-00003.safetensors",
+            "model-00003-of-00003.safetensors",
+            "model.safetensors.index.json");
+    try (SafetensorsFile expected = weights(whole);
+        HfCheckpoint actual = HfCheckpoint.open(output)) {
+      assertThat(actual.tensors().keySet()).isEqualTo(expected.tensors().keySet());
+      for (String name : expected.tensors().keySet()) {
+        assertThat(actual.file().readFloats(name)).isEqualTo(expected.readFloats(name));
+      }
+    }
+  }
+
+  @Test
+  void leavesOutTablesThatAreNoNumbers() throws IOException {
+    Path checkpoint = Files.createDirectory(directory.resolve("checkpoint"));
+    TorchSave saved = TorchSave.dictionary();
+    try (SafetensorsFile source = weights(Golden.path("llama/base"))) {
+      for (TensorInfo tensor : source.tensors().values()) {
+        long[] shape = tensor.shape().stream().mapToLong(Long::longValue).toArray();
+        saved.tensor(tensor.name(), source.readFloats(tensor.name()), shape);
+      }
+    }
+    saved
+        .tensor("model.layers.0.self_attn.rotary_emb.inv_freq", "LongStorage", new byte[16], 8, 2)
+        .write(checkpoint.resolve("pytorch_model.bin"));
+    Files.copy(Golden.path("llama/base/config.json"), checkpoint.resolve(HfConfig.FILE));
+    Path output = directory.resolve("merged");
+    Merger.Report report =
+        Merger.merge(
+            checkpoint, Golden.path("llama/adapters/lora"), output, Optional.empty(), false);
+    assertThat(report.tensors()).isEqualTo(21);
+    try (SafetensorsFile after = weights(output)) {
+      assertThat(after.tensors()).hasSize(21).containsKey("lm_head.weight");
     }
   }
 }

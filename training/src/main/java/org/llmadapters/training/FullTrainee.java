@@ -4,9 +4,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.hf.HfCheckpointWriter;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.Weight;
@@ -95,14 +100,16 @@ public final class FullTrainee implements Trainee {
         graph.weights().stream()
             .map(weight -> new SafetensorsWriter.Entry(weight.name(), dtype, weight.shape()))
             .toList();
-    try (SafetensorsWriter writer =
-        SafetensorsWriter.create(
-            directory.resolve("model.safetensors"), entries, SafetensorsWriter.METADATA)) {
-      for (Weight weight : graph.weights()) {
-        writer.write(weight.name(), session.value(weight));
-      }
-      writer.commit();
-    }
+    Map<String, Weight> weights =
+        graph.weights().stream().collect(Collectors.toMap(Weight::name, Function.identity()));
+    HfCheckpointWriter.write(
+        directory,
+        entries,
+        SafetensorsWriter.METADATA,
+        HfCheckpointWriter.DEFAULT_SHARD_BYTES,
+        (writer, entry) ->
+            writer.write(
+                entry.name(), session.value(Objects.requireNonNull(weights.get(entry.name())))));
   }
 
   @Override

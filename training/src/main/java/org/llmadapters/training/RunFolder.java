@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.llmadapters.conversion.files.OutputDirectory;
 
 /** The folder of a run: what may lie in it, and how it is emptied for a new one. */
@@ -20,6 +21,7 @@ final class RunFolder {
           "config.json",
           "generation_config.json",
           "model.safetensors",
+          "model.safetensors.index.json",
           "tokenizer.json",
           "tokenizer.model",
           "tokenizer_config.json",
@@ -28,6 +30,9 @@ final class RunFolder {
           "vocab.json",
           "merges.txt",
           "chat_template.jinja");
+
+  private static final Pattern NUMBERED =
+      Pattern.compile("checkpoint-\\d+|model-\\d{5}-of-\\d{5}\\.safetensors");
 
   private RunFolder() {}
 
@@ -67,7 +72,7 @@ final class RunFolder {
     List<String> foreign = new ArrayList<>();
     for (Path entry : entries(folder)) {
       String name = entry.getFileName().toString();
-      if (!FILES.contains(name) && !name.matches("checkpoint-\\d+")) {
+      if (!FILES.contains(name) && !NUMBERED.matcher(name).matches()) {
         foreign.add(name);
       }
     }

@@ -9,32 +9,39 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.llmadapters.conversion.files.Problems;
+import org.llmadapters.conversion.pytorch.PytorchFile;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
+import org.llmadapters.conversion.safetensors.TensorFile;
 import org.llmadapters.conversion.safetensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 
 /**
- * The weights of a checkpoint directory: {@code model.safetensors}. Tensors are looked up by the
- * names they have in a {@code ...ForCausalLM} checkpoint ({@code model.norm.weight}); a checkpoint
- * of the bare model, which lacks the leading {@code model.}, is read as well.
+ * The weights of a checkpoint directory, in the first of these files that is there, as in Hugging
+ * Face transformers:
+ *
+ * <pre>
+ *   model.safetensors
+ *   model.safetensors.index.json    which names several such files
+ *   pytorch_model.bin
+ *   pytorch_model.bin.index.json    which names several such files
+ * </pre>
+ *
+ * <p>Tensors are looked up by the names they have in a {@code ...ForCausalLM} checkpoint ({@code
+ * model.norm.weight}); a checkpoint of the bare model, whose names lack the first part ({@code
+ * norm.weight}), is read as well.
  */
 public final class HfCheckpoint implements AutoCloseable {
-  private static final String FILE = "model.safetensors";
-  private static final String PREFIX = "model.";
+  static final String SAFETENSORS = "model.safetensors";
+  static final String SAFETENSORS_INDEX = "model.safetensors.index.json";
+  private static final String PYTORCH = "pytorch_model.bin";
+  private static final String PYTORCH_INDEX = "pytorch_model.bin.index.json";
 
-  /** Other files that hold weights, and how to make one that we read. */
-  private static final List<Map.Entry<String, String>> OTHERS =
-      List.of(
-          Map.entry(
-              "model.safetensors.index.json", "checkpoints in several files are not supported yet"),
-          Map.entry("pytorch_model.bin", "PyTorch's own format is not supported yet"),
-          Map.entry("pytorch_model.bin.index.json", "PyTorch's own format is not supported yet"));
+  private final TensorFile file;
 
-  private final SafetensorsFile file;
-
-  private HfCheckpoint(SafetensorsFile file) {
+  private HfCheckpoint(TensorFile file) {
     this.file = file;
   }
 
@@ -45,29 +52,32 @@ public final class HfCheckpoint implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public static HfCheckpoint open(Path directory) throws IOException {
-    Path file = directory.resolve(FILE);
-    if (!Files.exists(file)) {
-      for (Map.Entry<String, String> other : OTHERS) {
-        if (Files.exists(directory.resolve(other.getKey()))) {
-          throw new FormatException(
-              directory,
-              "has %s but no %s: %s; re-save it with transformers:"
-                  + " AutoModelForCausalLM.from_pretrained(\"%s\")"
-                  + ".save_pretrained(\"NEW\", safe_serialization=True, max_shard_size=\"1000GB\")",
-              other.getKey(),
-              FILE,
-              other.getValue(),
-              directory);
-        }
-      }
-      throw new FormatException(
-          directory, "has no %s; expected a checkpoint of Hugging Face transformers", FILE);
-    }
-    return new HfCheckpoint(SafetensorsFile.open(file));
+    String name =
+        Stream.of(SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX)
+            .filter(candidate -> Files.exists(directory.resolve(candidate)))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new FormatException(
+                        directory,
+                        "has none of %s, %s, %s and %s; expected a checkpoint of Hugging Face"
+                            + " transformers",
+                        SAFETENSORS,
+                        SAFETENSORS_INDEX,
+                        PYTORCH,
+                        PYTORCH_INDEX));
+    Path file = directory.resolve(name);
+    return new HfCheckpoint(
+        switch (name) {
+          case SAFETENSORS -> SafetensorsFile.open(file);
+          case SAFETENSORS_INDEX -> ShardedTensors.open(file, SafetensorsFile::open);
+          case PYTORCH -> PytorchFile.open(file);
+          default -> ShardedTensors.open(file, PytorchFile::open);
+        });
   }
 
-  /** The open file. */
-  public SafetensorsFile file() {
+  /** The open file, or the set of them. */
+  public TensorFile file() {
     return file;
   }
 
@@ -79,8 +89,8 @@ public final class HfCheckpoint implements AutoCloseable {
   /** The tensor that is called {@code name} in a {@code ...ForCausalLM} checkpoint. */
   public Optional<TensorInfo> find(String name) {
     TensorInfo tensor = tensors().get(name);
-    if (tensor == null && name.startsWith(PREFIX)) {
-      tensor = tensors().get(name.substring(PREFIX.length()));
+    if (tensor == null) {
+      tensor = tensors().get(name.substring(name.indexOf('.') + 1));
     }
     return Optional.ofNullable(tensor);
   }
@@ -108,7 +118,7 @@ public final class HfCheckpoint implements AutoCloseable {
       if (!tensor.shape().equals(weight.shape())) {
         problems.add("%s: shape %s, expected %s", tensor.name(), tensor.shape(), weight.shape());
       }
-      if (!SafetensorsFile.isFloat(tensor)) {
+      if (!tensor.isFloat()) {
         problems.add("%s: dtype %s, expected F32, BF16, F16 or F64", tensor.name(), tensor.dtype());
       }
     }

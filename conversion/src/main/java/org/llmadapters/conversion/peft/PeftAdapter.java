@@ -21,8 +21,10 @@ import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.NearestName;
 import org.llmadapters.conversion.files.Problems;
+import org.llmadapters.conversion.pytorch.PytorchFile;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
+import org.llmadapters.conversion.safetensors.TensorFile;
 import org.llmadapters.conversion.safetensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.config.WeightDtype;
@@ -34,6 +36,7 @@ import org.llmadapters.graph.config.WeightDtype;
  *   adapter_config.json        peft_type, the kind's options, target_modules, ...
  *   adapter_model.safetensors  one tensor per parameter, called base_model.model. + its name, e.g.
  *                              base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
+ *   adapter_model.bin          the same in PyTorch's format, read where there is no other
  * </pre>
  *
  * <p>Source: github.com/huggingface/peft v0.5.0, {@code src/peft/utils/save_and_load.py}.
@@ -45,17 +48,19 @@ public final class PeftAdapter implements AutoCloseable {
   /** The tensors' file name. */
   public static final String TENSORS_FILE = "adapter_model.safetensors";
 
+  private static final String PYTORCH_FILE = "adapter_model.bin";
+
   private static final String PREFIX = "base_model.model.";
 
   private final AdapterConfig config;
   private final Optional<String> baseModelNameOrPath;
-  private final SafetensorsFile file;
+  private final TensorFile file;
   private final Map<String, TensorInfo> tensors;
 
   private PeftAdapter(
       AdapterConfig config,
       Optional<String> baseModelNameOrPath,
-      SafetensorsFile file,
+      TensorFile file,
       Map<String, TensorInfo> tensors) {
     this.config = config;
     this.baseModelNameOrPath = baseModelNameOrPath;
@@ -76,19 +81,7 @@ public final class PeftAdapter implements AutoCloseable {
     }
     JsonFields fields = JsonFields.of(configFile, Json.readObject(configFile));
     AdapterConfig config = readConfig(configFile, fields);
-    Path tensorsFile = directory.resolve(TENSORS_FILE);
-    if (!Files.exists(tensorsFile)) {
-      throw new FormatException(
-          directory,
-          "%s",
-          Files.exists(directory.resolve("adapter_model.bin"))
-              ? "has adapter_model.bin but no "
-                  + TENSORS_FILE
-                  + ": PyTorch's own format is not supported yet; re-save it with PEFT 0.7 or later:"
-                  + " model.save_pretrained(\"NEW\", safe_serialization=True)"
-              : "has no " + TENSORS_FILE + "; expected an adapter directory");
-    }
-    SafetensorsFile file = SafetensorsFile.open(tensorsFile);
+    TensorFile file = openTensors(directory);
     try {
       return new PeftAdapter(
           config, fields.optionalString("base_model_name_or_path"), file, strip(file));
@@ -96,6 +89,20 @@ public final class PeftAdapter implements AutoCloseable {
       file.close();
       throw e;
     }
+  }
+
+  private static TensorFile openTensors(Path directory) throws IOException {
+    if (Files.exists(directory.resolve(TENSORS_FILE))) {
+      return SafetensorsFile.open(directory.resolve(TENSORS_FILE));
+    }
+    if (Files.exists(directory.resolve(PYTORCH_FILE))) {
+      return PytorchFile.open(directory.resolve(PYTORCH_FILE));
+    }
+    throw new FormatException(
+        directory,
+        "has neither %s nor %s; expected an adapter directory",
+        TENSORS_FILE,
+        PYTORCH_FILE);
   }
 
   private static AdapterConfig readConfig(Path file, JsonFields fields) {
@@ -119,13 +126,13 @@ public final class PeftAdapter implements AutoCloseable {
     };
   }
 
-  private static Map<String, TensorInfo> strip(SafetensorsFile file) {
+  private static Map<String, TensorInfo> strip(TensorFile file) {
     Problems problems = new Problems();
     Map<String, TensorInfo> tensors = new LinkedHashMap<>();
     for (TensorInfo tensor : file.tensors().values()) {
       if (!tensor.name().startsWith(PREFIX)) {
         problems.add("%s: expected a name that begins with %s", tensor.name(), PREFIX);
-      } else if (!SafetensorsFile.isFloat(tensor)) {
+      } else if (!tensor.isFloat()) {
         problems.add("%s: dtype %s, expected F32, BF16, F16 or F64", tensor.name(), tensor.dtype());
       } else {
         tensors.put(tensor.name().substring(PREFIX.length()), tensor);

@@ -89,7 +89,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     SafetensorsWriter writer = new SafetensorsWriter(file, output, channel, List.copyOf(entries));
     try {
       ByteBuffer start = ByteBuffer.allocate(8 + header.length).order(ByteOrder.LITTLE_ENDIAN);
-      SafetensorsFile.writeAll(channel, start.putLong(header.length).put(header).flip());
+      TensorCodec.writeAll(channel, start.putLong(header.length).put(header).flip());
       return writer;
     } catch (IOException e) {
       writer.close();
@@ -153,7 +153,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     write(
         name,
         out -> {
-          int chunk = SafetensorsFile.CHUNK_BYTES / Float.BYTES;
+          int chunk = TensorCodec.CHUNK_BYTES / Float.BYTES;
           float[] part = new float[Math.min(chunk, values.length)];
           ByteBuffer bytes =
               ByteBuffer.allocateDirect(part.length * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
@@ -161,7 +161,7 @@ public final class SafetensorsWriter implements AutoCloseable {
             int count = Math.min(part.length, values.length - done);
             System.arraycopy(values, done, part, 0, count);
             TensorCodec.encode(dtype, part, count, bytes.clear());
-            SafetensorsFile.writeAll(out, bytes.flip());
+            TensorCodec.writeAll(out, bytes.flip());
             done += count;
           }
         });

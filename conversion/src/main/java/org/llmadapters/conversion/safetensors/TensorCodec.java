@@ -1,6 +1,8 @@
 package org.llmadapters.conversion.safetensors;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 import java.util.Map;
 import org.llmadapters.graph.config.WeightDtype;
 
@@ -28,7 +30,23 @@ public final class TensorCodec {
           Map.entry("F8_E4M3", 1),
           Map.entry("F8_E5M2", 1));
 
+  /** How much is read, converted and written at a time; a multiple of every element's size. */
+  static final int CHUNK_BYTES = 1 << 20;
+
   private TensorCodec() {}
+
+  /**
+   * Bytes per element of {@code dtype}.
+   *
+   * @throws IllegalArgumentException if the format has no such dtype
+   */
+  public static int elementBytes(String dtype) {
+    Integer bytes = ELEMENT_BYTES.get(dtype);
+    if (bytes == null) {
+      throw new IllegalArgumentException("no such dtype: " + dtype);
+    }
+    return bytes;
+  }
 
   /** Whether {@link #decode} knows {@code dtype}. */
   static boolean isDecodable(String dtype) {
@@ -100,6 +118,12 @@ public final class TensorCodec {
       }
     }
     target.position(target.position() + count * dtype.bytes());
+  }
+
+  static void writeAll(WritableByteChannel out, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      out.write(bytes);
+    }
   }
 
   private static short[] shorts(ByteBuffer source, int count) {

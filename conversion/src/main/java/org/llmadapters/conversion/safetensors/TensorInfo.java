@@ -3,13 +3,13 @@ package org.llmadapters.conversion.safetensors;
 import java.util.List;
 
 /**
- * Where one tensor of a safetensors file is.
+ * Where one tensor of a file is.
  *
  * @param name e.g. {@code model.embed_tokens.weight}
- * @param dtype as the file has it: {@code F32}, {@code BF16}, {@code I64}, ...
+ * @param dtype by its name in safetensors files: {@code F32}, {@code BF16}, {@code I64}, ...
  * @param shape empty for a scalar
- * @param offset of its first byte in the file
- * @param bytes its length in bytes
+ * @param offset of its first element in the file, in bytes
+ * @param bytes the length of all elements in bytes
  */
 public record TensorInfo(String name, String dtype, List<Long> shape, long offset, long bytes) {
 
@@ -20,5 +20,10 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long offse
   /** Number of elements. */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
+  }
+
+  /** Whether its elements can be read as floating-point numbers: F64, F32, BF16 or F16. */
+  public boolean isFloat() {
+    return TensorCodec.isDecodable(dtype);
   }
 }

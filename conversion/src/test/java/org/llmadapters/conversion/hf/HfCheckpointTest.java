@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.conversion.Golden;
+import org.llmadapters.conversion.pytorch.TorchSave;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter.Entry;
 import org.llmadapters.graph.FormatException;
@@ -45,7 +47,7 @@ final class HfCheckpointTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"model.", ""})
-  void findsTensorsWithAndWithoutTheLeadingModel(String prefix) throws IOException {
+  void findsTensorsWithAndWithoutTheFirstPartOfTheirNames(String prefix) throws IOException {
     write(
         entry(prefix + "norm.weight", 3L),
         entry("lm_head.weight", 5L, 3L),
@@ -57,6 +59,10 @@ final class HfCheckpointTest {
           .map(tensor -> tensor.name())
           .contains(prefix + "norm.weight");
       assertThat(checkpoint.find("model.other")).isEmpty();
+      assertThat(checkpoint.find("transformer.lm_head.weight"))
+          .map(tensor -> tensor.name())
+          .contains("lm_head.weight");
+      assertThat(checkpoint.find("model.decoder.norm.weight")).isEmpty();
       assertThat(checkpoint.tensors()).hasSize(3);
     }
   }
@@ -96,23 +102,72 @@ final class HfCheckpointTest {
     }
   }
 
+  /** The weights of {@code llama/NAME} are those of {@code llama/base}. */
+  @ParameterizedTest
+  @ValueSource(strings = {"base-bin", "base-sharded"})
+  void readsWhateverFormatIsThere(String name) throws IOException {
+    try (HfCheckpoint checkpoint = HfCheckpoint.open(Golden.path("llama/" + name));
+        HfCheckpoint expected = HfCheckpoint.open(Golden.path("llama/base"))) {
+      List<Weight> weights =
+          expected.tensors().values().stream()
+              .map(tensor -> new Weight(tensor.name(), WeightDtype.FLOAT32, tensor.shape()))
+              .toList();
+      checkpoint.check(weights, Set.of("rotary_emb.inv_freq"));
+      for (Weight weight : weights) {
+        assertThat(checkpoint.file().readFloats(weight.name()))
+            .isEqualTo(expected.file().readFloats(weight.name()));
+      }
+    }
+  }
+
   @Test
-  void saysHowToResaveWhatIsNotSupportedYet() throws IOException {
-    Files.createFile(directory.resolve("pytorch_model.bin"));
-    assertThatThrownBy(() -> HfCheckpoint.open(directory))
-        .isInstanceOf(FormatException.class)
-        .hasMessage(
-            directory
-                + ": has pytorch_model.bin but no model.safetensors: PyTorch's own format is not"
-                + " supported yet; re-save it with transformers:"
-                + " AutoModelForCausalLM.from_pretrained(\""
-                + directory
-                + "\").save_pretrained(\"NEW\", safe_serialization=True,"
-                + " max_shard_size=\"1000GB\")");
-    Files.move(
-        directory.resolve("pytorch_model.bin"), directory.resolve("model.safetensors.index.json"));
-    assertThatThrownBy(() -> HfCheckpoint.open(directory))
-        .hasMessageContaining("checkpoints in several files are not supported yet");
+  void prefersSafetensorsAndWholeFiles() throws IOException {
+    Files.writeString(
+        directory.resolve("pytorch_model.bin.index.json"),
+        "{\"weight_map\": {\"pytorch in files\": \"1.bin\"}}");
+    TorchSave.dictionary()
+        .tensor("pytorch in files", new float[1], 1)
+        .write(directory.resolve("1.bin"));
+    assertHolds("pytorch in files");
+    TorchSave.dictionary()
+        .tensor("pytorch", new float[1], 1)
+        .write(directory.resolve("pytorch_model.bin"));
+    assertHolds("pytorch");
+    write(entry("in files", 1L));
+    Files.move(directory.resolve("model.safetensors"), directory.resolve("1.safetensors"));
+    Files.writeString(
+        directory.resolve("model.safetensors.index.json"),
+        "{\"weight_map\": {\"in files\": \"1.safetensors\"}}");
+    assertHolds("in files");
+    write(entry("whole", 1L));
+    assertHolds("whole");
+  }
+
+  private void assertHolds(String name) throws IOException {
+    try (HfCheckpoint checkpoint = HfCheckpoint.open(directory)) {
+      assertThat(checkpoint.tensors().keySet()).containsExactly(name);
+    }
+  }
+
+  @Test
+  void dropsTablesOfAnyType() throws IOException {
+    TorchSave.dictionary()
+        .tensor("norm.weight", new float[3], 3)
+        .tensor("h.0.attn.bias", "BoolStorage", new byte[4], 1, 1, 1, 2, 2)
+        .tensor("h.0.attn.masked_bias", new float[1])
+        .tensor("lm_head.weight", new float[15], 5, 3)
+        .write(directory.resolve("pytorch_model.bin"));
+    try (HfCheckpoint checkpoint = HfCheckpoint.open(directory)) {
+      assertThat(checkpoint.check(EXPECTED, Set.of("attn.bias", "attn.masked_bias")))
+          .containsExactly("h.0.attn.bias", "h.0.attn.masked_bias");
+      assertThatThrownBy(() -> checkpoint.check(EXPECTED, Set.of()))
+          .hasMessage(
+              directory.resolve("pytorch_model.bin")
+                  + ": 2 problems: the tensors do not fit config.json\n"
+                  + "  h.0.attn.bias: not part of this model, shape [1, 1, 2, 2]\n"
+                  + "  h.0.attn.masked_bias: not part of this model, shape []\n"
+                  + "Check that config.json belongs to this checkpoint.");
+    }
   }
 
   @Test
@@ -121,6 +176,8 @@ final class HfCheckpointTest {
         .isInstanceOf(FormatException.class)
         .hasMessage(
             directory
-                + ": has no model.safetensors; expected a checkpoint of Hugging Face transformers");
+                + ": has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin"
+                + " and pytorch_model.bin.index.json; expected a checkpoint of Hugging Face"
+                + " transformers");
   }
 }

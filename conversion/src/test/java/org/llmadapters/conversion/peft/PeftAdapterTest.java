@@ -23,6 +23,7 @@ import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.FormatException;
 
@@ -226,15 +227,30 @@ final class PeftAdapterTest {
         .isInstanceOf(FormatException.class)
         .hasMessage(directory + ": has no adapter_config.json; expected an adapter directory");
     configured("");
-    Files.move(
-        directory.resolve("adapter_model.safetensors"), directory.resolve("adapter_model.bin"));
+    Files.delete(directory.resolve("adapter_model.safetensors"));
     assertThatThrownBy(() -> PeftAdapter.read(directory))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             directory
-                + ": has adapter_model.bin but no adapter_model.safetensors: PyTorch's own format"
-                + " is not supported yet; re-save it with PEFT 0.7 or later:"
-                + " model.save_pretrained(\"NEW\", safe_serialization=True)");
+                + ": has neither adapter_model.safetensors nor adapter_model.bin; expected an"
+                + " adapter directory");
+  }
+
+  @Test
+  void readsPytorchFiles() throws IOException, URISyntaxException {
+    try (PeftAdapter adapter = PeftAdapter.read(Golden.path("llama/adapters/lora-bin"));
+        PeftAdapter expected = PeftAdapter.read(Golden.path("llama/adapters/lora"))) {
+      assertThat(adapter.config()).isEqualTo(expected.config());
+      assertThat(adapter.tensors().keySet()).isEqualTo(expected.tensors().keySet());
+      for (String name : expected.tensors().keySet()) {
+        assertThat(adapter.tensor(name)).isEqualTo(expected.tensor(name));
+      }
+    }
+    configured("");
+    Files.writeString(directory.resolve("adapter_model.bin"), "not looked at");
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.tensors()).isNotEmpty();
+    }
   }
 
   @Test

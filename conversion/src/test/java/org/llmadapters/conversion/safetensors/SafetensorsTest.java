@@ -102,7 +102,7 @@ final class SafetensorsTest {
 
   @Test
   void convertsInChunksBetweenAllFormats() throws IOException {
-    int count = SafetensorsFile.CHUNK_BYTES / 2 + 333; // more than one chunk of every format
+    int count = TensorCodec.CHUNK_BYTES / 2 + 333; // more than one chunk of every format
     Random random = new Random(5);
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
@@ -283,7 +283,7 @@ final class SafetensorsTest {
       Files.write(file, damaged);
       try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
         for (TensorInfo tensor : tensors.tensors().values()) {
-          if (SafetensorsFile.isFloat(tensor)) {
+          if (tensor.isFloat()) {
             assertThat(tensors.readFloats(tensor.name())).hasSize((int) tensor.elements());
           }
         }
