@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -124,10 +125,9 @@ final class HfAdapterParityTest {
     checkFiveSteps(family, false);
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"llama", "bloom", "gptj"})
-  void fiveCompiledStepsGiveTheSameAdapter(String family) throws IOException {
-    checkFiveSteps(family, true);
+  @Test
+  void fiveCompiledStepsGiveTheSameAdapter() throws IOException {
+    checkFiveSteps("llama", true);
   }
 
   private void checkFiveSteps(String family, boolean xla) throws IOException {
@@ -224,7 +224,7 @@ final class HfAdapterParityTest {
 
   /** XLA fuses and reorders float32 sums: 1e-5 of a value, and of the largest gradient. */
   @ParameterizedTest
-  @MethodSource("trained")
+  @ValueSource(strings = {"llama-gqa", "bloom", "gptj", "gpt_neox", "gpt_neo"})
   void xlaChangesNoLossAndNoGradient(String family) throws IOException {
     try (AdapterTrainee trainee = trainee(family, "lora");
         Golden golden = Golden.open(family + "/adapters/lora");
