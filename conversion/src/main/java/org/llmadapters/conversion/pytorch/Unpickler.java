@@ -35,8 +35,8 @@ final class Unpickler {
   /** Some 150 bytes describe a tensor; the largest published models have ten thousand or so. */
   static final int MAX_BYTES = 16 << 20;
 
-  /** Each makes at most one value and one entry of the memory. */
-  private static final int MAX_INSTRUCTIONS = 4_000_000;
+  /** Some 45 make a tensor. Each makes at most one value and one entry of the memory. */
+  private static final int MAX_INSTRUCTIONS = 2_000_000;
 
   /** Python fills dictionaries and lists by a thousand items at a time. */
   private static final int MAX_STACK = 1 << 16;
