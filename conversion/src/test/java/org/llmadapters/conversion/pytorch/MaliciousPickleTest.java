@@ -271,7 +271,8 @@ final class MaliciousPickleTest {
         TorchSave.empty().op('}', 'N', 'N', 's'), "None as a key, expected a string");
     assertPickleRefused(
         TorchSave.empty().op('N', 'N', 'N', 's'), "entries for None, expected a dictionary");
-    assertPickleRefused(TorchSave.empty().op('}', 'N', 'a'), "1 items for a dictionary");
+    assertPickleRefused(
+        TorchSave.empty().op('}', 'N', 'a'), "items for a dictionary, expected a list");
     assertPickleRefused(TorchSave.empty().op('N', 'N', 0x93), "None, expected a string");
     assertPickleRefused(
         TorchSave.empty().op(0x8a, 9).repeat(9, 1), "an integer of 9 bytes, expected at most 8");
