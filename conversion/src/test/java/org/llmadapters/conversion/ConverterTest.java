@@ -70,6 +70,22 @@ final class ConverterTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "base-bin, base, FLOAT32, 2",
+    "base-sharded, base, FLOAT32, 0",
+    "base-fp16-bin, base-fp16, FLOAT16, 0"
+  })
+  void theFormatOfACheckpointMakesNoDifference(
+      String checkpoint, String same, WeightDtype dtype, int dropped) throws IOException {
+    Path output = directory.resolve("model");
+    Converter.Report report = Converter.convert(Golden.path("llama/" + checkpoint), output, false);
+    assertThat(report.dropped()).hasSize(dropped);
+    try (SafetensorsFile source = source("llama/" + same)) {
+      assertSameBytes(source, dtype, output);
+    }
+  }
+
   private static SafetensorsFile source(String checkpoint) throws IOException {
     return SafetensorsFile.open(Golden.path(checkpoint).resolve("model.safetensors"));
   }

@@ -186,6 +186,29 @@ final class BadInputTest {
   }
 
   @Test
+  void weightsInOtherFormats() throws IOException {
+    Files.delete(weights());
+    assertFails(1, convertLine(), checkpoint, "has none of model.safetensors, ");
+    Path index = checkpoint.resolve("model.safetensors.index.json");
+    Files.writeString(index, "{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"../2\"}}");
+    assertFails(
+        1,
+        convertLine(),
+        index,
+        "\"1.safetensors\": no such file",
+        "\"../2\": not the plain name of a file in this folder");
+    Files.delete(index);
+    Path pytorch = checkpoint.resolve("pytorch_model.bin");
+    Files.write(pytorch, new byte[] {(byte) 0x80, 2, 'N', '.'});
+    assertFails(
+        1,
+        convertLine(),
+        pytorch,
+        "is a bare pickle",
+        "save_file(state_dict, \"model.safetensors\"");
+  }
+
+  @Test
   void headerLongerThanTheFile() throws IOException {
     byte[] bytes = Files.readAllBytes(weights());
     for (long length : new long[] {bytes.length, 1L << 40, Long.MAX_VALUE, -1}) {
@@ -459,6 +482,20 @@ final class BadInputTest {
         "--chekpoint",
         "--checkpoint");
     assertFails(2, line("convert", "--output", output), "--checkpoint=DIR");
+    assertFails(
+        2,
+        line(
+            "merge",
+            "--checkpoint",
+            checkpoint,
+            "--adapter",
+            ADAPTER,
+            "--output",
+            output,
+            "--max-shard-size",
+            "5"),
+        "--max-shard-size",
+        "'5' is not a size; expected a number with KB, MB or GB, such as 500MB");
     assertFails(2, trainLine(base, data, "--lora-r", 8), "--lora-r", "--lora-alpha");
     assertFails(2, trainLine(base, data, "--r", "many"), "--r", "many");
     assertFails(2, trainLine(base, data, "--r", 0), "r ", "0");

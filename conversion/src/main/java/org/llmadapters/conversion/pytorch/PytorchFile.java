@@ -209,7 +209,8 @@ public final class PytorchFile implements TensorFile {
   }
 
   private ByteBuffer map(TensorInfo tensor, StateDict.Scattered scattered) throws IOException {
-    if (mapped.isEmpty() || !mapped.get().tensor().equals(tensor.name())) {
+    Optional<Mapped> last = mapped.filter(part -> part.tensor().equals(tensor.name()));
+    if (last.isEmpty()) {
       if (scattered.span() > Integer.MAX_VALUE) {
         throw new FormatException(
             file,
@@ -222,9 +223,10 @@ public final class PytorchFile implements TensorFile {
       }
       ByteBuffer bytes =
           channel.map(FileChannel.MapMode.READ_ONLY, tensor.offset(), scattered.span());
-      mapped = Optional.of(new Mapped(tensor.name(), bytes));
+      last = Optional.of(new Mapped(tensor.name(), bytes));
+      mapped = last;
     }
-    return mapped.get().bytes();
+    return last.get().bytes();
   }
 
   @Override

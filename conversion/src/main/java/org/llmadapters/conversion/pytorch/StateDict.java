@@ -25,7 +25,7 @@ import org.llmadapters.graph.FormatException;
  *     transposed ones
  */
 record StateDict(Map<String, TensorInfo> tensors, Map<String, Scattered> scattered) {
-  private static final int MAX_TENSORS = 100_000;
+  private static final int MAX_TENSORS = 50_000;
   private static final int MAX_RANK = 64;
 
   /**

@@ -35,8 +35,8 @@ final class Unpickler {
   /** Some 150 bytes describe a tensor; the largest published models have ten thousand or so. */
   static final int MAX_BYTES = 16 << 20;
 
-  /** Each makes at most one value and one entry of the memory. */
-  private static final int MAX_INSTRUCTIONS = 4_000_000;
+  /** Some 45 make a tensor. Each makes at most one value and one entry of the memory. */
+  private static final int MAX_INSTRUCTIONS = 2_000_000;
 
   /** Python fills dictionaries and lists by a thousand items at a time. */
   private static final int MAX_STACK = 1 << 16;
@@ -114,8 +114,14 @@ final class Unpickler {
       case 0x85, 0x86, 0x87 -> stack.add(new Tuple(pop(instruction - 0x84))); // TUPLE1, 2, 3
       case 't' -> stack.add(new Tuple(popToMark())); // TUPLE
       case ']' -> stack.add(Unused.LIST); // EMPTY_LIST
-      case 'a' -> append(pop(1)); // APPEND
-      case 'e' -> append(popToMark()); // APPENDS
+      case 'a' -> { // APPEND
+        pop();
+        requireList();
+      }
+      case 'e' -> { // APPENDS
+        popToMark();
+        requireList();
+      }
       case '}' -> stack.add(new Dictionary()); // EMPTY_DICT
       case 's' -> setItems(pop(2)); // SETITEM
       case 'u' -> setItems(popToMark()); // SETITEMS
@@ -255,8 +261,8 @@ final class Unpickler {
     return text.length() <= 100 ? text : text.substring(0, 97) + "...";
   }
 
-  private void append(List<PickleValue> items) {
-    require(top() == Unused.LIST, "%d items for %s", items.size(), top().describe());
+  private void requireList() {
+    require(top() == Unused.LIST, "items for %s, expected a list", top().describe());
   }
 
   private void setItems(List<PickleValue> items) {

@@ -228,9 +228,20 @@ final class MaliciousPickleTest {
   @Test
   void endsEndlessWork() throws IOException {
     assertPickleRefused(
-        TorchSave.empty().op(']').repeat(2_000_000, 'N', 'a'), "more than 4000000 instructions");
+        TorchSave.empty().op(']').repeat(1_000_000, 'N', 'a'), "more than 2000000 instructions");
     TorchSave.empty().op(']').repeat(9 << 20, 'N', 'a').writePickle(file);
     assertRefused("data.pkl has 18874369 bytes, expected at most 16777216");
+  }
+
+  /** The same tensor under many names. */
+  @Test
+  void endsLongLists() throws IOException {
+    TorchSave saved = storage().tensor("FloatStorage", "0", 6, 0, TWO, ONE).op('q', 9, 'u');
+    for (int i = 0; i < 50_000; i++) {
+      saved.text("t" + i).op('h', 9, 's');
+    }
+    saved.op('.').writePickle(file);
+    assertRefused("lists more than 50000 tensors");
   }
 
   @Test
@@ -260,7 +271,8 @@ final class MaliciousPickleTest {
         TorchSave.empty().op('}', 'N', 'N', 's'), "None as a key, expected a string");
     assertPickleRefused(
         TorchSave.empty().op('N', 'N', 'N', 's'), "entries for None, expected a dictionary");
-    assertPickleRefused(TorchSave.empty().op('}', 'N', 'a'), "1 items for a dictionary");
+    assertPickleRefused(
+        TorchSave.empty().op('}', 'N', 'a'), "items for a dictionary, expected a list");
     assertPickleRefused(TorchSave.empty().op('N', 'N', 0x93), "None, expected a string");
     assertPickleRefused(
         TorchSave.empty().op(0x8a, 9).repeat(9, 1), "an integer of 9 bytes, expected at most 8");

@@ -220,7 +220,7 @@ final class PytorchFileTest {
     byte[] good = Files.readAllBytes(Golden.path("llama/adapters/lora-bin/adapter_model.bin"));
     Random random = new Random(5);
     int refused = 0;
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 1200; i++) {
       byte[] damaged = good.clone();
       for (int j = 0; j <= i % 3; j++) {
         // The pickle, or the zip file's table at the end; the elements may be anything.
@@ -243,6 +243,6 @@ final class PytorchFileTest {
         refused++;
       }
     }
-    assertThat(refused).isBetween(1000, 2999);
+    assertThat(refused).isBetween(400, 1199);
   }
 }
