@@ -29,7 +29,7 @@ public final class ModelAssets {
 
   /** The file in {@code directory} that holds a tokenizer, if one does. */
   public static Optional<String> tokenizer(Path directory) {
-    return Stream.of("tokenizer.json", "tokenizer.model")
+    return Stream.of("tokenizer.json", "tokenizer.model", "vocab.json")
         .filter(file -> Files.isRegularFile(directory.resolve(file)))
         .findFirst();
   }

@@ -18,6 +18,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.StringWriter;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -168,6 +169,23 @@ public final class Json {
   public static String describe(JsonNode node) {
     String text = node.toString();
     return text.length() <= 60 ? text : text.substring(0, 57) + "...";
+  }
+
+  /**
+   * The text in {@code file}, which must be UTF-8.
+   *
+   * @throws FormatException if there is no such regular file, it has more than 64 MiB, or it is not
+   *     UTF-8
+   * @throws IOException if reading fails
+   */
+  public static String readText(Path file) throws IOException {
+    try (InputStreamReader text = utf8(readBytes(file, MAX_BYTES))) {
+      StringWriter all = new StringWriter();
+      text.transferTo(all);
+      return all.toString();
+    } catch (CharacterCodingException e) {
+      throw new FormatException(file, "is not UTF-8", e);
+    }
   }
 
   private static InputStreamReader utf8(byte[] bytes) {

@@ -50,7 +50,12 @@ final class JsonTokenizer implements Tokenizer {
   }
 
   static JsonTokenizer load(Path file, TokenizerSettings settings) throws IOException {
-    ObjectNode json = Json.readObject(file);
+    return of(file, Json.readObject(file), settings);
+  }
+
+  /** The tokenizer that {@code json} describes; {@code file} is for messages. */
+  static JsonTokenizer of(Path file, ObjectNode json, TokenizerSettings settings)
+      throws IOException {
     checkTemplates(file, json.path("post_processor"));
     Map<String, Integer> ids = ids(file, json);
     OptionalInt bos = idOf(settings.bosToken(), ids);
@@ -166,8 +171,18 @@ final class JsonTokenizer implements Tokenizer {
   @Override
   public String decode(int[] ids, boolean skipSpecialTokens) {
     Tokenizers.requireNotNegative(ids);
-    long[] known = IntStream.of(ids).filter(id -> id < vocabSize).asLongStream().toArray();
+    // The library skips what tokenizer.json lists as special, which need not name these two.
+    long[] known =
+        IntStream.of(ids)
+            .filter(id -> id < vocabSize)
+            .filter(id -> !skipSpecialTokens || !(is(bosId, id) || is(eosId, id)))
+            .asLongStream()
+            .toArray();
     return call(file, () -> tokenizer.decode(known, skipSpecialTokens));
+  }
+
+  private static boolean is(OptionalInt special, int id) {
+    return special.isPresent() && special.getAsInt() == id;
   }
 
   @Override

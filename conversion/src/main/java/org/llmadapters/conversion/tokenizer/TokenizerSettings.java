@@ -20,6 +20,7 @@ import org.llmadapters.conversion.files.JsonFields;
  * @param eosToken {@code eos_token}
  * @param addBosToken {@code add_bos_token}
  * @param addEosToken {@code add_eos_token}
+ * @param addPrefixSpace {@code add_prefix_space}: a space is put before the text
  * @param legacy {@code legacy}: SentencePiece puts a space before each piece of text between added
  *     tokens, not just before the first
  * @param addedTokens all that are listed, by their text
@@ -30,6 +31,7 @@ record TokenizerSettings(
     Optional<String> eosToken,
     Optional<Boolean> addBosToken,
     Optional<Boolean> addEosToken,
+    Optional<Boolean> addPrefixSpace,
     boolean legacy,
     Map<String, AddedToken> addedTokens) {
 
@@ -74,6 +76,7 @@ record TokenizerSettings(
     }
     Optional<Boolean> addBos = optionalBoolean(config, "add_bos_token");
     Optional<Boolean> addEos = optionalBoolean(config, "add_eos_token");
+    Optional<Boolean> addPrefixSpace = optionalBoolean(config, "add_prefix_space");
     boolean legacy = config.booleanOr("legacy", true);
     Optional<String> tokenizerClass = config.optionalString("tokenizer_class");
     return config.build(
@@ -84,8 +87,27 @@ record TokenizerSettings(
                 Optional.ofNullable(named.get("eos_token")),
                 addBos,
                 addEos,
+                addPrefixSpace,
                 legacy,
                 Map.copyOf(added)));
+  }
+
+  /**
+   * The same, with these tokens where none is named. They are not found in a text, as no token is
+   * that the files do not list.
+   *
+   * @param addBos whether a text begins with the first one where nothing is said about that
+   */
+  TokenizerSettings withDefaults(String bos, String eos, boolean addBos) {
+    return new TokenizerSettings(
+        tokenizerClass,
+        bosToken.or(() -> Optional.of(bos)),
+        eosToken.or(() -> Optional.of(eos)),
+        addBosToken.or(() -> Optional.of(addBos)),
+        addEosToken,
+        addPrefixSpace,
+        legacy,
+        addedTokens);
   }
 
   private static ObjectNode readIfThere(Path file) throws IOException {

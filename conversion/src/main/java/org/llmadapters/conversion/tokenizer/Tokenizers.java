@@ -13,10 +13,11 @@ public final class Tokenizers {
   private Tokenizers() {}
 
   /**
-   * Loads {@code tokenizer.json} or else {@code tokenizer.model}, with what {@code
-   * tokenizer_config.json} and its companions say; the caller closes.
+   * Loads {@code tokenizer.json}, or else {@code tokenizer.model}, or else {@code vocab.json} and
+   * {@code merges.txt}, with what {@code tokenizer_config.json} and its companions say; the caller
+   * closes.
    *
-   * @return nothing if {@code directory} has neither
+   * @return nothing if {@code directory} has none of them
    * @throws FormatException if a file is malformed
    * @throws IOException if reading fails
    */
@@ -28,6 +29,10 @@ public final class Tokenizers {
     Path model = directory.resolve("tokenizer.model");
     if (Files.exists(model)) {
       return Optional.of(SentencePieceTokenizer.load(model, TokenizerSettings.read(directory)));
+    }
+    if (Files.exists(directory.resolve(BytePairFiles.VOCAB))
+        && Files.exists(directory.resolve(BytePairFiles.MERGES))) {
+      return Optional.of(BytePairFiles.load(directory, TokenizerSettings.read(directory)));
     }
     return Optional.empty();
   }

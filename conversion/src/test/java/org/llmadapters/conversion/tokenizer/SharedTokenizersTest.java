@@ -58,6 +58,62 @@ final class SharedTokenizersTest {
     assertThat(cases).isEqualTo(32);
   }
 
+  /** What a text begins with, the size of the vocabulary, and a token that is written out. */
+  @ParameterizedTest
+  @CsvSource({
+    "gpt2, encoder.json, vocab.bpe, gpt2_bytelevel_bpe, -1, 50257",
+    "gptj, vocab.json, merges.txt, gptj_tokenizer_json, -1, 50400",
+    "opt, vocab.json, merges.txt, opt_bytelevel_bpe, 2, 50265"
+  })
+  void readsPiecesAndMerges(
+      String folder, String vocab, String merges, String column, int first, int vocabSize)
+      throws IOException {
+    Path source = shared("tokenizers").resolve(folder);
+    Files.copy(source.resolve(vocab), directory.resolve("vocab.json"));
+    Files.copy(source.resolve(merges), directory.resolve("merges.txt"));
+    for (String name :
+        new String[] {"added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"}) {
+      if (Files.exists(source.resolve(name))) {
+        Files.copy(source.resolve(name), directory.resolve(name));
+      }
+    }
+    checkGolden(column, first, vocabSize);
+  }
+
+  @Test
+  void readsTheTokenizerJsonOfGptJ() throws IOException {
+    Path source = shared("tokenizers/gptj");
+    for (String name : new String[] {"tokenizer.json", "tokenizer_config.json"}) {
+      Files.copy(source.resolve(name), directory.resolve(name));
+    }
+    checkGolden("gptj_tokenizer_json", -1, 50400);
+  }
+
+  private void checkGolden(String column, int first, int vocabSize) throws IOException {
+    JsonNode golden =
+        new ObjectMapper().readTree(shared("tokenizers/golden_token_ids.json").toFile());
+    IntStream before = first < 0 ? IntStream.empty() : IntStream.of(first);
+    int[] beginning = before.toArray();
+    int cases = 0;
+    try (Tokenizer tokenizer = Tokenizers.load(directory).orElseThrow()) {
+      assertThat(tokenizer.vocabSize()).isEqualTo(vocabSize);
+      for (JsonNode example : golden.get("cases")) {
+        String text = example.get("text").textValue();
+        int[] expected =
+            StreamSupport.stream(example.get(column).spliterator(), false)
+                .mapToInt(JsonNode::intValue)
+                .toArray();
+        assertThat(tokenizer.encode(text, false)).as("%s", text).containsExactly(expected);
+        assertThat(tokenizer.decode(expected, false)).isEqualTo(text);
+        assertThat(tokenizer.encode(text, true))
+            .containsExactly(
+                IntStream.concat(IntStream.of(beginning), IntStream.of(expected)).toArray());
+        cases++;
+      }
+    }
+    assertThat(cases).isEqualTo(32);
+  }
+
   @Test
   void bothBackendsDecodeEveryIdAlike() throws IOException {
     Path model = Files.createDirectory(directory.resolve("model"));
