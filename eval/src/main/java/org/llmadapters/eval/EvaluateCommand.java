@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
 public final class EvaluateCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
   @Mixin private ModelFlags model = new ModelFlags();
+  @Mixin private BeamFlags beams = new BeamFlags();
 
   @Option(
       names = "--task",
@@ -94,7 +95,9 @@ public final class EvaluateCommand implements Callable<Integer> {
     }
     Evaluation evaluation =
         new Evaluation(
-            asked, PromptTemplate.of(template), new GenerationConfig(maxNewTokens, batchSize));
+            asked,
+            PromptTemplate.of(template),
+            new GenerationConfig(maxNewTokens, batchSize, beams.toConfig()));
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = model.generator(base)) {
