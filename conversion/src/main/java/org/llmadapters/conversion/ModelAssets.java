@@ -31,6 +31,9 @@ public final class ModelAssets {
   public static Optional<String> tokenizer(Path directory) {
     return Stream.of("tokenizer.json", "tokenizer.model", "vocab.json")
         .filter(file -> Files.isRegularFile(directory.resolve(file)))
+        .filter(
+            file ->
+                !file.equals("vocab.json") || Files.isRegularFile(directory.resolve("merges.txt")))
         .findFirst();
   }
 

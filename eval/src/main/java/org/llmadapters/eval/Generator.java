@@ -176,7 +176,7 @@ public final class Generator implements AutoCloseable {
     int[][] ids = new int[rows][length];
     int[][] mask = new int[rows][length];
     for (int row = 0; row < rows; row++) {
-      Arrays.fill(ids[row], base.config().tokenIds().padOrZero());
+      Arrays.fill(ids[row], base.config().tokenIds().padding());
       if (row < numbers.size()) {
         int[] prompt = prompts.get(numbers.get(row));
         System.arraycopy(prompt, 0, ids[row], length - prompt.length, prompt.length);

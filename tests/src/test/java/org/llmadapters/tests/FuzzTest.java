@@ -157,7 +157,12 @@ final class FuzzTest {
         "{\"a\":0,\"b\":1,\"\u0120\":2,\"ab\":3,\"\u0120ab\":4,\"<|endoftext|>\":5}");
     Files.writeString(checkpoint.resolve("merges.txt"), "#version: 0.2\na b\n\u0120 ab\n");
     Files.writeString(checkpoint.resolve("added_tokens.json"), "{\"<x>\":6,\"<y>\":7}");
+    String whole = Files.readString(checkpoint.resolve(name));
     encodeDamaged(name, 60, new Mutations(9)::ofBytes);
+    if (name.endsWith(".json")) {
+      Files.writeString(checkpoint.resolve(name), whole);
+      encodeDamaged(name, 60, new Mutations(10)::ofJson);
+    }
   }
 
   private void encodeDamaged(String name, int times, Damage damage) throws IOException {

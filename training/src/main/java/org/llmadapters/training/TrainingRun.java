@@ -249,7 +249,7 @@ public final class TrainingRun {
         new BatchConfig(
             loop.microBatchSize(),
             Buckets.upTo(options.data().cutoffLen()),
-            config.tokenIds().padOrZero(),
+            config.tokenIds().padding(),
             loop.shuffle(),
             loop.seed());
     int accumulation = loop.batchSize() / loop.microBatchSize();

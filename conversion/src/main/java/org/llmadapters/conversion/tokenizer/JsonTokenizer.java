@@ -57,6 +57,8 @@ final class JsonTokenizer implements Tokenizer {
   static JsonTokenizer of(Path file, ObjectNode json, TokenizerSettings settings)
       throws IOException {
     checkTemplates(file, json.path("post_processor"));
+    checkSubwordPrefix(file, json.path("model"));
+    checkStrip(file, json.path("decoder"));
     Map<String, Integer> ids = ids(file, json);
     OptionalInt bos = idOf(settings.bosToken(), ids);
     OptionalInt eos = idOf(settings.eosToken(), ids);
@@ -98,6 +100,41 @@ final class JsonTokenizer implements Tokenizer {
               Json.describe(token));
         }
       }
+    }
+  }
+
+  /**
+   * The native library ends the whole program where the second piece of a merge does not begin with
+   * the prefix that it cuts off.
+   */
+  private static void checkSubwordPrefix(Path file, JsonNode model) {
+    String prefix = model.path("continuing_subword_prefix").asText("");
+    if (prefix.isEmpty() || prefix.equals("null")) {
+      return;
+    }
+    for (JsonNode merge : model.path("merges")) {
+      String text = merge.asText();
+      String second =
+          merge.isArray() ? merge.path(1).asText() : text.substring(text.indexOf(' ') + 1);
+      if (!second.startsWith(prefix)) {
+        throw new FormatException(
+            file,
+            "is not a tokenizer: the second piece of the merge %s does not begin with"
+                + " continuing_subword_prefix \"%s\"",
+            Json.describe(merge),
+            prefix);
+      }
+    }
+  }
+
+  /** The native library ends the whole program where a token is shorter than what is cut off. */
+  private static void checkStrip(Path file, JsonNode decoder) {
+    decoder.path("decoders").forEach(part -> checkStrip(file, part));
+    if (decoder.path("type").asText().equals("Strip") && decoder.path("stop").asLong(0) != 0) {
+      throw new FormatException(
+          file,
+          "the decoder Strip with stop %s is not supported: it fails on short tokens",
+          Json.describe(decoder.path("stop")));
     }
   }
 
