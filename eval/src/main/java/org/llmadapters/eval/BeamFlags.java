@@ -26,7 +26,13 @@ final class BeamFlags {
           "When beam search ends: true (at num-beams finished sequences), false (when no longer one is likely to win), never (when none can win) (default ${DEFAULT-VALUE}).")
   private String earlyStopping = "";
 
+  /** The configuration; flags that would have no effect are refused. */
   BeamConfig toConfig() {
+    boolean defaults = lengthPenalty == 1 && earlyStopping.equals("false");
+    if (numBeams == 1 && !defaults) {
+      throw new IllegalArgumentException(
+          "--length-penalty and --early-stopping need --num-beams of 2 or more");
+    }
     return new BeamConfig(numBeams, lengthPenalty, EarlyStopping.of(earlyStopping));
   }
 }

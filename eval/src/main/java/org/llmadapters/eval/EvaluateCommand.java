@@ -95,9 +95,7 @@ public final class EvaluateCommand implements Callable<Integer> {
     }
     Evaluation evaluation =
         new Evaluation(
-            asked,
-            PromptTemplate.of(template),
-            new GenerationConfig(maxNewTokens, batchSize, beams.toConfig()));
+            asked, PromptTemplate.of(template), model.generation(maxNewTokens, batchSize, beams));
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = model.generator(base)) {

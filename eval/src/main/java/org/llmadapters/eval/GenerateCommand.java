@@ -95,15 +95,16 @@ public final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           output + ": exists; name another file, or give --overwrite");
     }
+    GenerationConfig config = model.generation(maxNewTokens, batchSize, beams);
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = model.generator(base)) {
       String single = prompts.prompt;
-      if (single != null && output == null && beams.toConfig().numBeams() == 1) {
+      if (single != null && output == null && config.beams().numBeams() == 1) {
         stream(generator, tokenizer, single, out);
       } else {
-        many(generator, tokenizer, single != null ? List.of(single) : lines(), out);
+        many(generator, tokenizer, config, single != null ? List.of(single) : lines(), out);
       }
     }
     return 0;
@@ -145,16 +146,18 @@ public final class GenerateCommand implements Callable<Integer> {
     out.println();
   }
 
-  private void many(Generator generator, Tokenizer tokenizer, List<String> texts, PrintWriter out)
+  private void many(
+      Generator generator,
+      Tokenizer tokenizer,
+      GenerationConfig config,
+      List<String> texts,
+      PrintWriter out)
       throws IOException {
     List<int[]> encoded = texts.stream().map(text -> encode(tokenizer, text)).toList();
     List<int[]> answers;
     try (Progress progress = Progress.start("generating", texts.size(), "prompts")) {
       answers =
-          generator.generate(
-              encoded,
-              new GenerationConfig(maxNewTokens, batchSize, beams.toConfig()),
-              (finished, tokens) -> progress.advance(finished));
+          generator.generate(encoded, config, (finished, tokens) -> progress.advance(finished));
     }
     if (texts.size() == 1 && output == null && prompts.prompt != null) {
       out.println(tokenizer.decode(answers.get(0), true));

@@ -127,9 +127,9 @@ public final class Generator implements AutoCloseable {
    * @throws IllegalArgumentException if a prompt is empty or too long for the model
    */
   public List<int[]> generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
-    if (compiled && config.beams().numBeams() > 1) {
-      throw new IllegalArgumentException(
-          "beam search is not compiled by XLA; use --compile off or auto with --num-beams");
+    requireRunnable(config, compiled ? Compile.ON : Compile.OFF);
+    if (config.beams().numBeams() > 1) {
+      beamDecoder(config.beams()); // what is wrong with it should be said before work begins
     }
     prompts.forEach(prompt -> requireFits(prompt, config.maxNewTokens()));
     List<Integer> byLength =
@@ -160,6 +160,14 @@ public final class Generator implements AutoCloseable {
       threads.shutdownNow();
     }
     return results;
+  }
+
+  /** Throws if beam search shall be compiled, which it cannot. */
+  static void requireRunnable(GenerationConfig config, Compile compile) {
+    if (compile == Compile.ON && config.beams().numBeams() > 1) {
+      throw new IllegalArgumentException(
+          "beam search is not compiled by XLA; use --compile off or auto with --num-beams");
+    }
   }
 
   private void generateBatch(
