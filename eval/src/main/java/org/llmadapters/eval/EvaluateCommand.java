@@ -41,7 +41,8 @@ public final class EvaluateCommand implements Callable<Integer> {
       names = "--task",
       paramLabel = "NAME",
       required = true,
-      description = "AddSub, MultiArith, SingleEq, gsm8k, SVAMP, mawps, or math.")
+      completionCandidates = TaskNames.class,
+      description = "${COMPLETION-CANDIDATES}.")
   private String task = "";
 
   @Option(
@@ -101,7 +102,7 @@ public final class EvaluateCommand implements Callable<Integer> {
         Generator generator = model.generator(base)) {
       Evaluation.Report report = evaluation.run(generator, tokenizer, items, Optional.of(output));
       var out = Objects.requireNonNull(spec).commandLine().getOut();
-      out.println(ScoreCommand.line(asked, report.score()));
+      ScoreCommand.lines(asked, report.predictions()).forEach(out::println);
       out.printf(
           Locale.ROOT,
           "%.2f items/s, %.0f tokens/s; predictions in %s%n",
