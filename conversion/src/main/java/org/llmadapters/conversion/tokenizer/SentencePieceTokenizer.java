@@ -44,6 +44,7 @@ final class SentencePieceTokenizer implements Tokenizer {
   private final TokenizerSettings settings;
   private final OptionalInt bosId;
   private final OptionalInt eosId;
+  private final OptionalInt padId;
   private final Map<String, Integer> addedIds;
   private final Map<Integer, String> addedTexts;
   private final Optional<Pattern> addedPattern;
@@ -70,6 +71,7 @@ final class SentencePieceTokenizer implements Tokenizer {
                         .collect(Collectors.joining("|"))));
     this.bosId = id(settings.bosToken(), model.bosId());
     this.eosId = id(settings.eosToken(), model.eosId());
+    this.padId = id(settings.padToken(), -1);
   }
 
   private OptionalInt id(Optional<String> token, int modelId) {
@@ -229,6 +231,11 @@ final class SentencePieceTokenizer implements Tokenizer {
   @Override
   public OptionalInt eosId() {
     return eosId;
+  }
+
+  @Override
+  public OptionalInt padId() {
+    return padId;
   }
 
   @Override

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -16,8 +17,7 @@ import org.llmadapters.conversion.files.JsonFields;
  * special_tokens_map.json} and {@code added_tokens.json}; all may be absent.
  *
  * @param tokenizerClass {@code tokenizer_class}, e.g. {@code LlamaTokenizer}
- * @param bosToken {@code bos_token}, e.g. {@code <s>}
- * @param eosToken {@code eos_token}
+ * @param named the tokens with a role, by its name: {@code bos_token} is, e.g., {@code <s>}
  * @param addBosToken {@code add_bos_token}
  * @param addEosToken {@code add_eos_token}
  * @param addPrefixSpace {@code add_prefix_space}: a space is put before the text
@@ -27,15 +27,13 @@ import org.llmadapters.conversion.files.JsonFields;
  */
 record TokenizerSettings(
     Optional<String> tokenizerClass,
-    Optional<String> bosToken,
-    Optional<String> eosToken,
+    Map<String, String> named,
     Optional<Boolean> addBosToken,
     Optional<Boolean> addEosToken,
     Optional<Boolean> addPrefixSpace,
     boolean legacy,
     Map<String, AddedToken> addedTokens) {
 
-  private static final int MAX_ID = 1 << 24;
   private static final String[] NAMED = {
     "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"
   };
@@ -83,8 +81,7 @@ record TokenizerSettings(
         () ->
             new TokenizerSettings(
                 tokenizerClass,
-                Optional.ofNullable(named.get("bos_token")),
-                Optional.ofNullable(named.get("eos_token")),
+                Map.copyOf(named),
                 addBos,
                 addEos,
                 addPrefixSpace,
@@ -92,22 +89,44 @@ record TokenizerSettings(
                 Map.copyOf(added)));
   }
 
+  /** {@code bos_token}. */
+  Optional<String> bosToken() {
+    return Optional.ofNullable(named.get("bos_token"));
+  }
+
+  /** {@code eos_token}. */
+  Optional<String> eosToken() {
+    return Optional.ofNullable(named.get("eos_token"));
+  }
+
+  /** {@code pad_token}. */
+  Optional<String> padToken() {
+    return Optional.ofNullable(named.get("pad_token"));
+  }
+
   /**
-   * The same, with these tokens where none is named. They are not found in a text, as no token is
-   * that the files do not list.
+   * The same, with {@code token} as {@code bos_token} and {@code eos_token} where none is named. It
+   * is found in a text only if {@code tokenizer_class} is GPT-2's, to which it belongs.
    *
-   * @param addBos whether a text begins with the first one where nothing is said about that
+   * @param addBos whether a text begins with it where nothing is said about that
    */
-  TokenizerSettings withDefaults(String bos, String eos, boolean addBos) {
+  TokenizerSettings withDefaults(String token, boolean addBos) {
+    Map<String, String> complete = new HashMap<>(named);
+    complete.putIfAbsent("bos_token", token);
+    complete.putIfAbsent("eos_token", token);
+    Map<String, AddedToken> added = new HashMap<>(addedTokens);
+    boolean gpt2 = tokenizerClass.map(name -> name.startsWith("GPT2Tokenizer")).orElse(false);
+    if (gpt2 && complete.containsValue(token)) {
+      added.putIfAbsent(token, new AddedToken(Optional.empty(), true, false, false));
+    }
     return new TokenizerSettings(
         tokenizerClass,
-        bosToken.or(() -> Optional.of(bos)),
-        eosToken.or(() -> Optional.of(eos)),
+        Map.copyOf(complete),
         addBosToken.or(() -> Optional.of(addBos)),
         addEosToken,
         addPrefixSpace,
         legacy,
-        addedTokens);
+        Map.copyOf(added));
   }
 
   private static ObjectNode readIfThere(Path file) throws IOException {
@@ -119,8 +138,9 @@ record TokenizerSettings(
   }
 
   private static int requireId(JsonFields fields, String token, int id) {
-    if (id < 0 || id > MAX_ID) {
-      fields.problem("the id of \"%s\" must be between 0 and %d, got %d", token, MAX_ID, id);
+    if (id < 0 || id > Tokenizers.MAX_ID) {
+      fields.problem(
+          "the id of \"%s\" must be between 0 and %d, got %d", token, Tokenizers.MAX_ID, id);
     }
     return id;
   }
