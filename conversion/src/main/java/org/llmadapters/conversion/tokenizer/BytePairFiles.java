@@ -65,7 +65,8 @@ final class BytePairFiles {
     ObjectNode vocabJson = Json.readObject(directory.resolve(VOCAB));
     Map<String, Integer> vocab = ids(directory.resolve(VOCAB), vocabJson);
     boolean opt = OPT.entrySet().stream().allMatch(e -> e.getValue().equals(vocab.get(e.getKey())));
-    TokenizerSettings complete = settings.withDefaults(opt ? "</s>" : END_OF_TEXT, opt);
+    TokenizerSettings complete =
+        settings.withDefaults(directory.resolve(VOCAB), opt ? "</s>" : END_OF_TEXT, opt);
     return new BytePairFiles(directory, complete, vocab).tokenizer(vocabJson);
   }
 
@@ -164,7 +165,7 @@ final class BytePairFiles {
     for (Map.Entry<String, Integer> entry : known) {
       if (!vocab.containsKey(entry.getKey()) && entry.getValue() != next) {
         throw new FormatException(
-            directory,
+            addedFile(entry.getKey()),
             "the added token \"%s\" has the id %d, %s",
             entry.getKey(),
             entry.getValue(),
@@ -185,6 +186,11 @@ final class BytePairFiles {
       json.put("special", token != null && token.special());
     }
     return list;
+  }
+
+  private Path addedFile(String text) {
+    AddedToken token = settings.addedTokens().get(text);
+    return token == null ? directory.resolve(VOCAB) : token.file();
   }
 
   private ObjectNode postProcessor() {

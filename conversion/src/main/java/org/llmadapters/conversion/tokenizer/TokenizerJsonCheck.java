@@ -42,6 +42,7 @@ final class TokenizerJsonCheck {
 
   private final Path file;
   private long growth = 1;
+  private boolean addsTokens;
 
   private TokenizerJsonCheck(Path file) {
     this.file = file;
@@ -85,8 +86,16 @@ final class TokenizerJsonCheck {
       template(where, node);
     }
     JsonNode stop = node.path("stop");
-    if (!stop.isMissingNode() && !(stop.isIntegralNumber() && stop.asInt(1) == 0)) {
+    if (!stop.isMissingNode()
+        && !(stop.canConvertToInt() && stop.isInt() && stop.intValue() == 0)) {
       throw bad("%s.stop must be 0, got %s: not supported", where, Json.describe(stop));
+    }
+    if (node.has("single") || node.has("pair") || node.has("sep") || node.has("cls")) {
+      // The next one would be given the parts of the first one as if they were several texts.
+      if (addsTokens) {
+        throw bad("%s adds tokens after another that does: not supported", where);
+      }
+      addsTokens = true;
     }
     for (String name : List.of("sep", "cls")) {
       if (node.path(name).isArray()) {
