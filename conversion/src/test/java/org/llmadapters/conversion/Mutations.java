@@ -86,10 +86,11 @@ public final class Mutations {
    */
   public byte[] ofJson(byte[] file) throws IOException {
     JsonNode root = new ObjectMapper().readTree(file);
-    for (int times = 1 + random.nextInt(3); times > 0; times--) {
+    // Mostly one: what is damaged twice seldom gets past the first check.
+    for (int times = Math.max(1, random.nextInt(5) - 1); times > 0; times--) {
       List<JsonNode> containers = new ArrayList<>();
       collect(root, containers);
-      damage(containers.get(random.nextInt(containers.size())), any(containers));
+      damage(containers.get(random.nextInt(containers.size())), containers);
     }
     String text = root.toString();
     text =
@@ -110,32 +111,39 @@ public final class Mutations {
     }
   }
 
-  /** A value of the list, or a node from another place. */
-  private JsonNode any(List<JsonNode> containers) {
-    List<JsonNode> from = random.nextInt(3) == 0 ? containers : VALUES;
+  /** A value of the list, mostly of the type of {@code old}; or a node from another place. */
+  private JsonNode other(JsonNode old, List<JsonNode> containers) {
+    if (random.nextInt(4) == 0) {
+      return containers.get(random.nextInt(containers.size())).deepCopy();
+    }
+    List<JsonNode> alike =
+        VALUES.stream().filter(value -> value.getNodeType() == old.getNodeType()).toList();
+    List<JsonNode> from = alike.isEmpty() || random.nextInt(3) == 0 ? VALUES : alike;
     return from.get(random.nextInt(from.size())).deepCopy();
   }
 
-  private void damage(JsonNode container, JsonNode value) {
+  private void damage(JsonNode container, List<JsonNode> containers) {
     if (container instanceof ObjectNode object) {
       List<String> names = new ArrayList<>();
       object.fieldNames().forEachRemaining(names::add);
       String name = names.isEmpty() ? "a" : names.get(random.nextInt(names.size()));
-      switch (random.nextInt(5)) {
+      JsonNode old = object.path(name);
+      switch (random.nextInt(6)) {
         case 0 -> object.remove(name);
-        case 1 -> object.set(name + "x", object.path(name).deepCopy());
-        case 2 -> object.set(value.asText(), object.path(name).deepCopy());
-        default -> object.set(name, value);
+        case 1 -> object.set(name + "x", old.deepCopy());
+        case 2 -> object.set(other(JSON.textNode(""), containers).asText(), old.deepCopy());
+        default -> object.set(name, other(old, containers));
       }
     } else if (container instanceof ArrayNode array) {
       int at = array.isEmpty() ? 0 : random.nextInt(array.size());
-      switch (random.nextInt(4)) {
+      JsonNode old = array.path(at);
+      switch (random.nextInt(5)) {
         case 0 -> array.remove(at);
-        case 1 -> array.insert(at, value);
-        case 2 -> array.insert(at, array.path(at).deepCopy());
+        case 1 -> array.insert(at, other(old, containers));
+        case 2 -> array.insert(at, old.deepCopy());
         default -> {
           array.remove(at);
-          array.insert(at, value);
+          array.insert(at, other(old, containers));
         }
       }
     }

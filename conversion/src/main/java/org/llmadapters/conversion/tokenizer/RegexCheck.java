@@ -30,6 +30,8 @@ final class RegexCheck {
 
   private static final Pattern COUNT = Pattern.compile("\\{(\\d{0,9})(,?)(\\d{0,9})\\}");
 
+  private static final Pattern NAMED_CLASS = Pattern.compile("\\[:\\^?[a-z]{1,10}:\\]");
+
   /** How many ways there are to match: the worst of the alternatives before, and this one. */
   private static final class Choices {
     private int alternatives = 1;
@@ -39,7 +41,15 @@ final class RegexCheck {
     private int bits;
     private boolean repeats;
 
+    /** Whether this alternative, and each before it, takes at least one character. */
+    private boolean consumes;
+
+    private boolean allConsume = true;
+    private boolean looksAround;
+
     void nextAlternative() {
+      allConsume &= consumes;
+      consumes = false;
       worstOpen = Math.max(worstOpen, open);
       worstBits = Math.max(worstBits, bits);
       alternatives++;
@@ -71,21 +81,35 @@ final class RegexCheck {
 
   private boolean afterQuantifier;
 
+  /** Whether it takes at least one character, unless a quantifier follows that lets it be none. */
+  private boolean consuming;
+
   private RegexCheck(String regex) {
     this.regex = regex;
     groups.push(new Choices());
   }
 
   /**
-   * Does nothing if {@code regex} takes bounded time, or is one that the library refuses itself.
+   * Refuses what can take long; what is no regular expression is left to the library.
    *
+   * @return whether each match has at least one character
    * @throws IllegalArgumentException if it may not
    */
-  static void check(String regex) {
+  static boolean check(String regex) {
     if (regex.length() > MAX_LENGTH) {
       throw bad("it has " + regex.length() + " characters, expected at most " + MAX_LENGTH);
     }
-    new RegexCheck(regex).run();
+    RegexCheck check = new RegexCheck(regex);
+    check.run();
+    check.take();
+    Choices whole = check.groups.element();
+    return check.groups.size() == 1 && whole.allConsume && whole.consumes;
+  }
+
+  /** Counts what stands before {@link #at} as taken. */
+  private void take() {
+    groups.element().consumes |= consuming;
+    consuming = false;
   }
 
   private void run() {
@@ -93,6 +117,7 @@ final class RegexCheck {
       char c = regex.charAt(at);
       if (c == '*' || c == '+' || c == '?') {
         at++;
+        consuming &= c == '+';
         quantifier(c == '?' ? 1 : Integer.MAX_VALUE, true, c == '?');
         continue;
       }
@@ -102,6 +127,7 @@ final class RegexCheck {
         counted(count);
         continue;
       }
+      take();
       afterChoices = false;
       afterQuantifier = false;
       switch (c) {
@@ -113,13 +139,17 @@ final class RegexCheck {
           groups.element().nextAlternative();
           at++;
         }
-        default -> at++;
+        default -> {
+          consuming = c != '^' && c != '$';
+          at++;
+        }
       }
     }
   }
 
   private void counted(Matcher count) {
     int from = count.group(1).isEmpty() ? 0 : Integer.parseInt(count.group(1));
+    consuming &= from > 0;
     boolean exact = count.group(2).isEmpty();
     int to = count.group(3).isEmpty() ? Integer.MAX_VALUE : Integer.parseInt(count.group(3));
     if (from > MAX_REPEAT || (to > MAX_REPEAT && to < Integer.MAX_VALUE)) {
@@ -142,9 +172,10 @@ final class RegexCheck {
     boolean suffixed =
         at < regex.length() && (regex.charAt(at) == '?' || (possessive && regex.charAt(at) == '+'));
     at += suffixed ? 1 : 0;
+    // Behind a count, a question mark can make it optional.
+    consuming &= possessive || !suffixed;
     Choices current = groups.element();
     current.open += choices > MAX_COUNTED ? 1 : 0;
-    // Behind a count, a question mark can make it optional.
     current.bits +=
         choices > MAX_COUNTED ? 0 : bits(choices + 1) + (suffixed && !possessive ? 1 : 0);
     current.repeats = true;
@@ -154,11 +185,9 @@ final class RegexCheck {
   }
 
   private void escape() {
-    char c = at + 1 < regex.length() ? regex.charAt(at + 1) : ' ';
-    if ((c >= '1' && c <= '9') || "kgXRKO".indexOf(c) >= 0) {
-      throw bad("\\" + c + " is not supported");
-    }
+    char c = escaped();
     at += 2;
+    consuming = "bBAzZ".indexOf(c) < 0;
     // \p{L}, \x{41}: not a repetition.
     if ((c == 'p' || c == 'P' || c == 'x') && at < regex.length() && regex.charAt(at) == '{') {
       int end = regex.indexOf('}', at);
@@ -166,11 +195,29 @@ final class RegexCheck {
     }
   }
 
+  /** Others refer back, call, repeat, or take the next characters for their own. */
+  private char escaped() {
+    char c = at + 1 < regex.length() ? regex.charAt(at + 1) : ' ';
+    boolean plain = !Character.isLetterOrDigit(c) || c == '0';
+    if (!plain && "dDwWsShHpPbBAzZnrtfvaeux".indexOf(c) < 0) {
+      throw bad("\\" + c + " is not supported");
+    }
+    return c;
+  }
+
   /** Classes can lie in each other. */
   private void characterClass() {
+    consuming = true;
     int depth = 0;
     do {
       char c = regex.charAt(at);
+      if (c == '\\') {
+        escaped();
+      }
+      if (regex.startsWith("[:", at)
+          && !NAMED_CLASS.matcher(regex).region(at, regex.length()).lookingAt()) {
+        throw bad("it has [: without the name of a class");
+      }
       depth += c == '[' ? 1 : c == ']' ? -1 : 0;
       at += c == '\\' ? 2 : 1;
       if (depth > MAX_DEPTH) {
@@ -181,6 +228,7 @@ final class RegexCheck {
 
   private void open() {
     at++;
+    boolean looksAround = false;
     if (at < regex.length() && (regex.charAt(at) == '?' || regex.charAt(at) == '*')) {
       Matcher group = GROUP.matcher(regex).region(at, regex.length());
       if (!group.lookingAt()) {
@@ -188,11 +236,18 @@ final class RegexCheck {
         throw bad("(" + start + " is not supported");
       }
       at = group.end();
-      if (regex.charAt(at - 1) == ')') { // (?i) holds until the end of the group that it is in
+      looksAround = regex.charAt(at - 1) == '=' || regex.charAt(at - 1) == '!';
+      if (regex.charAt(at - 1) == ')') {
+        // Elsewhere, the alternatives that follow would belong to it.
+        if (group.start() > 1) {
+          throw bad("(?i) is supported at its start only");
+        }
         return;
       }
     }
-    groups.push(new Choices());
+    Choices group = new Choices();
+    group.looksAround = looksAround;
+    groups.push(group);
     if (groups.size() > MAX_DEPTH) {
       throw bad("its parentheses are nested deeper than " + MAX_DEPTH);
     }
@@ -203,6 +258,7 @@ final class RegexCheck {
     if (groups.size() > 1) {
       Choices group = groups.pop();
       groups.element().add(group);
+      consuming = group.allConsume && group.consumes && !group.looksAround;
       afterChoices = group.repeats || group.alternatives > 1;
     }
   }

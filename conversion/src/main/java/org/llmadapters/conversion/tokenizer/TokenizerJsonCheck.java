@@ -125,15 +125,23 @@ final class TokenizerJsonCheck {
     JsonNode pattern = node.path("pattern");
     if (!pattern.isMissingNode()) {
       requireObject(where + ".pattern", pattern);
+      boolean consumes;
       try {
-        RegexCheck.check(pattern.path("Regex").asText());
+        consumes =
+            pattern.has("Regex")
+                ? RegexCheck.check(pattern.path("Regex").asText())
+                : !pattern.path("String").asText().isEmpty();
       } catch (IllegalArgumentException e) {
         throw new FormatException(
             file, "is not a tokenizer: " + where + ".pattern.Regex: " + e.getMessage(), e);
       }
-      // A regular expression can match between any two characters.
-      int kept = node.has("content") && pattern.has("Regex") ? 1 : 0;
-      grow(where, kept + node.path("content").asText().length());
+      if (node.has("content") && !consumes) {
+        throw bad("%s.pattern can match the empty text: not supported", where);
+      }
+      grow(where, node.path("content").asText().length());
+    }
+    if (node.has("prepend") && node.path("prepend").asText().isEmpty()) {
+      throw bad("%s.prepend must not be empty", where);
     }
     grow(where, node.path("prepend").asText().length());
   }
