@@ -32,7 +32,8 @@ import org.llmadapters.graph.FormatException;
  * <p>OPT's vocabulary, which metaseq published without any settings, is known by {@code <s>},
  * {@code <pad>} and {@code </s>} at 0, 1 and 2: it then begins a text with {@code </s>}, as OPT's
  * published {@code tokenizer_config.json} says. Special tokens that no file lists are text where
- * they are written out, as with {@code tokenizer.model}.
+ * they are written out, as with {@code tokenizer.model}; but where {@code tokenizer_class} is
+ * {@code GPT2Tokenizer}, it has {@code <|endoftext|>}.
  */
 final class BytePairFiles {
   /** Name of the file with the pieces. */
@@ -41,7 +42,6 @@ final class BytePairFiles {
   /** Name of the file with the merges. */
   static final String MERGES = "merges.txt";
 
-  private static final int MAX_ID = 1 << 24;
   private static final String END_OF_TEXT = "<|endoftext|>";
   private static final Map<String, Integer> OPT = Map.of("<s>", 0, "<pad>", 1, "</s>", 2);
 
@@ -66,7 +66,7 @@ final class BytePairFiles {
     Map<String, Integer> vocab = ids(directory.resolve(VOCAB), vocabJson);
     boolean opt = OPT.entrySet().stream().allMatch(e -> e.getValue().equals(vocab.get(e.getKey())));
     TokenizerSettings complete =
-        settings.withDefaults(opt ? "</s>" : END_OF_TEXT, opt ? "</s>" : END_OF_TEXT, opt);
+        settings.withDefaults(directory.resolve(VOCAB), opt ? "</s>" : END_OF_TEXT, opt);
     return new BytePairFiles(directory, complete, vocab).tokenizer(vocabJson);
   }
 
@@ -75,15 +75,12 @@ final class BytePairFiles {
     Map<Integer, String> pieces = new HashMap<>();
     for (Map.Entry<String, JsonNode> entry : vocab.properties()) {
       JsonNode id = entry.getValue();
-      if (!id.isIntegralNumber()
-          || !id.canConvertToInt()
-          || id.intValue() < 0
-          || id.intValue() > MAX_ID) {
+      if (!Tokenizers.isId(id)) {
         throw new FormatException(
             file,
             "the id of \"%s\" must be between 0 and %d, got %s",
             entry.getKey(),
-            MAX_ID,
+            Tokenizers.MAX_ID,
             Json.describe(id));
       }
       String other = pieces.put(id.intValue(), entry.getKey());
@@ -168,7 +165,7 @@ final class BytePairFiles {
     for (Map.Entry<String, Integer> entry : known) {
       if (!vocab.containsKey(entry.getKey()) && entry.getValue() != next) {
         throw new FormatException(
-            directory,
+            addedFile(entry.getKey()),
             "the added token \"%s\" has the id %d, %s",
             entry.getKey(),
             entry.getValue(),
@@ -189,6 +186,11 @@ final class BytePairFiles {
       json.put("special", token != null && token.special());
     }
     return list;
+  }
+
+  private Path addedFile(String text) {
+    AddedToken token = settings.addedTokens().get(text);
+    return token == null ? directory.resolve(VOCAB) : token.file();
   }
 
   private ObjectNode postProcessor() {

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -28,6 +27,7 @@ final class JsonTokenizer implements Tokenizer {
   private final HuggingFaceTokenizer tokenizer;
   private final OptionalInt bosId;
   private final OptionalInt eosId;
+  private final OptionalInt padId;
   private final int vocabSize;
   private final Optional<SpecialIds> ownSpecialIds;
 
@@ -39,12 +39,14 @@ final class JsonTokenizer implements Tokenizer {
       HuggingFaceTokenizer tokenizer,
       OptionalInt bosId,
       OptionalInt eosId,
+      OptionalInt padId,
       int vocabSize,
       Optional<SpecialIds> ownSpecialIds) {
     this.file = file;
     this.tokenizer = tokenizer;
     this.bosId = bosId;
     this.eosId = eosId;
+    this.padId = padId;
     this.vocabSize = vocabSize;
     this.ownSpecialIds = ownSpecialIds;
   }
@@ -56,19 +58,19 @@ final class JsonTokenizer implements Tokenizer {
   /** The tokenizer that {@code json} describes; {@code file} is for messages. */
   static JsonTokenizer of(Path file, ObjectNode json, TokenizerSettings settings)
       throws IOException {
-    checkTemplates(file, json.path("post_processor"));
-    checkSubwordPrefix(file, json.path("model"));
-    checkStrip(file, json.path("decoder"));
+    TokenizerJsonCheck.check(file, json);
+    json.putNull("truncation").putNull("padding");
     Map<String, Integer> ids = ids(file, json);
     OptionalInt bos = idOf(settings.bosToken(), ids);
     OptionalInt eos = idOf(settings.eosToken(), ids);
+    OptionalInt pad = idOf(settings.padToken(), ids);
     int vocabSize = 1 + ids.values().stream().mapToInt(id -> id).max().orElse(-1);
     HuggingFaceTokenizer tokenizer =
         call(
             file,
             () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(bytes(json)), OPTIONS));
     return new JsonTokenizer(
-        file, tokenizer, bos, eos, vocabSize, ownSpecialIds(file, settings, bos, eos));
+        file, tokenizer, bos, eos, pad, vocabSize, ownSpecialIds(file, settings, bos, eos));
   }
 
   private static byte[] bytes(ObjectNode json) {
@@ -80,61 +82,6 @@ final class JsonTokenizer implements Tokenizer {
       return nativeCall.call();
     } catch (Exception e) { // RuntimeException itself is what the library throws
       throw new FormatException(file, "is not a tokenizer: " + e.getMessage(), e);
-    }
-  }
-
-  /** The native library ends the whole program if a template uses a token that it does not list. */
-  private static void checkTemplates(Path file, JsonNode processor) {
-    processor.path("processors").forEach(part -> checkTemplates(file, part));
-    if (!processor.path("type").asText().equals("TemplateProcessing")) {
-      return;
-    }
-    for (String template : List.of("single", "pair")) {
-      for (JsonNode part : processor.path(template)) {
-        JsonNode token = part.path("SpecialToken").path("id");
-        if (!token.isMissingNode() && !processor.path("special_tokens").has(token.asText())) {
-          throw new FormatException(
-              file,
-              "is not a tokenizer: post_processor.%s uses the token %s, which special_tokens lacks",
-              template,
-              Json.describe(token));
-        }
-      }
-    }
-  }
-
-  /**
-   * The native library ends the whole program where the second piece of a merge does not begin with
-   * the prefix that it cuts off.
-   */
-  private static void checkSubwordPrefix(Path file, JsonNode model) {
-    String prefix = model.path("continuing_subword_prefix").asText("");
-    if (prefix.isEmpty() || prefix.equals("null")) {
-      return;
-    }
-    for (JsonNode merge : model.path("merges")) {
-      String text = merge.asText();
-      String second =
-          merge.isArray() ? merge.path(1).asText() : text.substring(text.indexOf(' ') + 1);
-      if (!second.startsWith(prefix)) {
-        throw new FormatException(
-            file,
-            "is not a tokenizer: the second piece of the merge %s does not begin with"
-                + " continuing_subword_prefix \"%s\"",
-            Json.describe(merge),
-            prefix);
-      }
-    }
-  }
-
-  /** The native library ends the whole program where a token is shorter than what is cut off. */
-  private static void checkStrip(Path file, JsonNode decoder) {
-    decoder.path("decoders").forEach(part -> checkStrip(file, part));
-    if (decoder.path("type").asText().equals("Strip") && decoder.path("stop").asLong(0) != 0) {
-      throw new FormatException(
-          file,
-          "the decoder Strip with stop %s is not supported: it fails on short tokens",
-          Json.describe(decoder.path("stop")));
     }
   }
 
@@ -155,7 +102,7 @@ final class JsonTokenizer implements Tokenizer {
   }
 
   private static int id(Path file, JsonNode node) {
-    if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 0) {
+    if (!Tokenizers.isId(node)) {
       throw new FormatException(
           file, "is not a tokenizer: a token has the id %s", Json.describe(node));
     }
@@ -197,7 +144,7 @@ final class JsonTokenizer implements Tokenizer {
     String wellFormed = Tokenizers.wellFormed(text);
     Encoding encoding =
         call(file, () -> tokenizer.encode(wellFormed, addSpecialTokens && !own, false));
-    IntStream ids = LongStream.of(encoding.getIds()).mapToInt(Math::toIntExact);
+    IntStream ids = LongStream.of(encoding.getIds()).mapToInt(id -> (int) id);
     if (own) {
       ids = IntStream.concat(ownSpecialIds.get().before().stream(), ids);
       ids = IntStream.concat(ids, ownSpecialIds.get().after().stream());
@@ -230,6 +177,11 @@ final class JsonTokenizer implements Tokenizer {
   @Override
   public OptionalInt eosId() {
     return eosId;
+  }
+
+  @Override
+  public OptionalInt padId() {
+    return padId;
   }
 
   @Override

@@ -15,7 +15,9 @@ import org.llmadapters.graph.FormatException;
  *   1 pieces (repeated)   1 piece (string)   3 type (1 normal, 2 unknown, 3 control, 4 user-defined,
  *                         5 unused, 6 byte); a piece's id is its place in the list
  *   2 trainer_spec        41 bos_id   42 eos_id
- *   3 normalizer_spec     3 add_dummy_prefix (bool, true if absent)
+ *   3 normalizer_spec     2 precompiled_charsmap ({@link CharsMap})
+ *                         3 add_dummy_prefix (bool, true if absent)
+ *   5 denormalizer_spec   as normalizer_spec
  * </pre>
  *
  * <p>Source: github.com/google/sentencepiece, {@code src/sentencepiece_model.proto}.
@@ -26,7 +28,9 @@ import org.llmadapters.graph.FormatException;
  * @param addDummyPrefix a space is put before the text
  */
 record SentencePieceModel(List<Piece> pieces, int bosId, int eosId, boolean addDummyPrefix) {
-  private static final int MAX_PIECES = 1 << 24;
+  private static final int MAX_PIECES = 1 << 22;
+  private static final int BYTES = WireFormat.WIRETYPE_LENGTH_DELIMITED;
+  private static final int NUMBER = WireFormat.WIRETYPE_VARINT;
 
   enum PieceType {
     NORMAL,
@@ -76,17 +80,19 @@ record SentencePieceModel(List<Piece> pieces, int bosId, int eosId, boolean addD
           input,
           tag -> {
             switch (tag) {
-              case 1 -> message(input, () -> pieces.add(piece(input)));
-              case 2 -> message(input, () -> trainerSpec(input));
-              case 3 -> message(input, () -> normalizerSpec(input));
+              case 1 << 3 | BYTES -> message(input, () -> add(piece(input)));
+              case 2 << 3 | BYTES -> message(input, () -> trainerSpec(input));
+              // normalizer_spec, denormalizer_spec
+              case 3 << 3 | BYTES -> message(input, () -> normalizerSpec(input, true));
+              case 5 << 3 | BYTES -> message(input, () -> normalizerSpec(input, false));
               default -> {
                 return false;
               }
             }
             return true;
           });
-      if (pieces.isEmpty() || pieces.size() > MAX_PIECES) {
-        throw new IllegalArgumentException("it has " + pieces.size() + " pieces");
+      if (pieces.isEmpty()) {
+        throw new IllegalArgumentException("it has no pieces");
       }
       return new SentencePieceModel(
           List.copyOf(pieces), control(bosId), control(eosId), addDummyPrefix);
@@ -103,8 +109,8 @@ record SentencePieceModel(List<Piece> pieces, int bosId, int eosId, boolean addD
           input,
           tag -> {
             switch (tag) {
-              case 1 -> text[0] = input.readStringRequireUtf8();
-              case 3 -> type[0] = input.readEnum();
+              case 1 << 3 | BYTES -> text[0] = input.readStringRequireUtf8();
+              case 3 << 3 | NUMBER -> type[0] = input.readEnum();
               default -> {
                 return false;
               }
@@ -123,8 +129,8 @@ record SentencePieceModel(List<Piece> pieces, int bosId, int eosId, boolean addD
           input,
           tag -> {
             switch (tag) {
-              case 41 -> bosId = input.readInt32();
-              case 42 -> eosId = input.readInt32();
+              case 41 << 3 | NUMBER -> bosId = input.readInt32();
+              case 42 << 3 | NUMBER -> eosId = input.readInt32();
               default -> {
                 return false;
               }
@@ -133,21 +139,42 @@ record SentencePieceModel(List<Piece> pieces, int bosId, int eosId, boolean addD
           });
     }
 
-    private void normalizerSpec(CodedInputStream input) throws IOException {
+    private void normalizerSpec(CodedInputStream input, boolean ofText) throws IOException {
       fields(
           input,
           tag -> {
-            if (tag == 3) {
-              addDummyPrefix = input.readBool();
-              return true;
+            switch (tag) {
+              case 2 << 3 | BYTES -> {
+                byte[] charsMap = input.readByteArray();
+                if (charsMap.length > 0) {
+                  CharsMap.check(charsMap);
+                }
+              }
+              case 3 << 3 | NUMBER -> {
+                boolean value = input.readBool();
+                addDummyPrefix = ofText ? value : addDummyPrefix;
+              }
+              default -> {
+                return false;
+              }
             }
-            return false;
+            return true;
           });
     }
 
-    /** Reads a field; false to skip it. */
+    private void add(Piece piece) {
+      if (pieces.size() == MAX_PIECES) {
+        throw new IllegalArgumentException("it has more than " + MAX_PIECES + " pieces");
+      }
+      if (piece.text().indexOf(0) >= 0) { // where native code takes the text to end
+        throw new IllegalArgumentException("piece " + pieces.size() + " has a zero byte");
+      }
+      pieces.add(piece);
+    }
+
+    /** Reads the field with this tag, its number and how it is stored; false to skip it. */
     private interface FieldReader {
-      boolean read(int field) throws IOException;
+      boolean read(int tag) throws IOException;
     }
 
     private interface Body {
@@ -156,7 +183,7 @@ record SentencePieceModel(List<Piece> pieces, int bosId, int eosId, boolean addD
 
     private static void fields(CodedInputStream input, FieldReader reader) throws IOException {
       for (int tag = input.readTag(); tag != 0; tag = input.readTag()) {
-        if (!reader.read(WireFormat.getTagFieldNumber(tag))) {
+        if (!reader.read(tag)) {
           input.skipField(tag);
         }
       }

@@ -44,6 +44,7 @@ final class SentencePieceTokenizer implements Tokenizer {
   private final TokenizerSettings settings;
   private final OptionalInt bosId;
   private final OptionalInt eosId;
+  private final OptionalInt padId;
   private final Map<String, Integer> addedIds;
   private final Map<Integer, String> addedTexts;
   private final Optional<Pattern> addedPattern;
@@ -70,6 +71,7 @@ final class SentencePieceTokenizer implements Tokenizer {
                         .collect(Collectors.joining("|"))));
     this.bosId = id(settings.bosToken(), model.bosId());
     this.eosId = id(settings.eosToken(), model.eosId());
+    this.padId = id(settings.padToken(), -1);
   }
 
   private OptionalInt id(Optional<String> token, int modelId) {
@@ -81,7 +83,7 @@ final class SentencePieceTokenizer implements Tokenizer {
   static SentencePieceTokenizer load(Path file, TokenizerSettings settings) throws IOException {
     byte[] bytes = Json.readBytes(file, MAX_BYTES);
     SentencePieceModel model = SentencePieceModel.parse(file, bytes);
-    Map<String, Integer> addedIds = addedIds(file, model, settings);
+    Map<String, Integer> addedIds = addedIds(model, settings);
     boolean ownPrefix = !settings.legacy() && model.addDummyPrefix();
     byte[] loaded = ownPrefix ? concat(bytes, NO_DUMMY_PREFIX) : bytes;
     try {
@@ -98,7 +100,7 @@ final class SentencePieceTokenizer implements Tokenizer {
   }
 
   private static Map<String, Integer> addedIds(
-      Path file, SentencePieceModel model, TokenizerSettings settings) {
+      SentencePieceModel model, TokenizerSettings settings) {
     Map<String, Integer> pieceIds = new HashMap<>();
     for (int id = 0; id < model.pieces().size(); id++) {
       pieceIds.put(model.pieces().get(id).text(), id);
@@ -114,7 +116,8 @@ final class SentencePieceTokenizer implements Tokenizer {
                 return; // named, e.g. as pad_token, but never given an id
               }
               if (!used.add(id.get())) {
-                throw new FormatException(file, "two added tokens have the id %d", id.get());
+                throw new FormatException(
+                    token.file(), "two added tokens have the id %d", id.get());
               }
               ids.put(text, id.get());
             });
@@ -229,6 +232,11 @@ final class SentencePieceTokenizer implements Tokenizer {
   @Override
   public OptionalInt eosId() {
     return eosId;
+  }
+
+  @Override
+  public OptionalInt padId() {
+    return padId;
   }
 
   @Override

@@ -28,6 +28,9 @@ public interface Tokenizer extends AutoCloseable {
   /** The id that ends a text, if the tokenizer's files name one. */
   OptionalInt eosId();
 
+  /** The id that fills up a text, if the tokenizer's files name a {@code pad_token}. */
+  OptionalInt padId();
+
   /** One more than the largest id. */
   int vocabSize();
 

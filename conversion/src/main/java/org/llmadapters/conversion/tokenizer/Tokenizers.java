@@ -2,6 +2,7 @@ package org.llmadapters.conversion.tokenizer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,9 @@ import org.llmadapters.graph.FormatException;
 
 /** Finds the tokenizer of a checkpoint directory. */
 public final class Tokenizers {
+  /** The largest id that is taken for one; published vocabularies stay below 2^19. */
+  static final int MAX_ID = 1 << 24;
+
   private Tokenizers() {}
 
   /**
@@ -43,6 +47,14 @@ public final class Tokenizers {
    */
   static String wellFormed(String text) {
     return new String(text.getBytes(UTF_8), UTF_8);
+  }
+
+  /** Whether {@code node} is an integer between 0 and {@link #MAX_ID}. */
+  static boolean isId(JsonNode node) {
+    return node.isIntegralNumber()
+        && node.canConvertToInt()
+        && node.intValue() >= 0
+        && node.intValue() <= MAX_ID;
   }
 
   /** Throws if an id is negative. */

@@ -147,12 +147,35 @@ final class BytePairFilesTest {
     assertThatThrownBy(() -> encode("a", true))
         .isInstanceOf(FormatException.class)
         .hasMessage(
-            directory
+            directory.resolve("added_tokens.json")
                 + ": the added token \"<x>\" has the id 12, but the next id after the vocabulary"
                 + " is 8");
     write("added_tokens.json", "{\"<x>\":3}");
     assertThatThrownBy(() -> encode("a", true))
         .isInstanceOf(FormatException.class)
-        .hasMessage(directory + ": the added token \"<x>\" has the id 3, which is another's");
+        .hasMessage(
+            directory.resolve("added_tokens.json")
+                + ": the added token \"<x>\" has the id 3, which is another's");
+  }
+
+  @Test
+  void endOfTextIsFoundInATextWhereTheClassIsThatOfGpt2() throws IOException {
+    write("tokenizer_config.json", "{\"tokenizer_class\":\"GPT2Tokenizer\"}");
+    assertThat(encode("c<|endoftext|>a", true)).containsExactly(7, 6, 0);
+    write(
+        "tokenizer_config.json",
+        "{\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"c\",\"eos_token\":\"c\"}");
+    assertThat(encode("<|endoftext|>", true)).doesNotContain(6);
+  }
+
+  @Test
+  void namesThePaddingTokenOnlyWhereAFileDoes() throws IOException {
+    try (Tokenizer tokenizer = Tokenizers.load(directory).orElseThrow()) {
+      assertThat(tokenizer.padId()).isEmpty();
+    }
+    write("special_tokens_map.json", "{\"pad_token\":\"c\"}");
+    try (Tokenizer tokenizer = Tokenizers.load(directory).orElseThrow()) {
+      assertThat(tokenizer.padId()).hasValue(7);
+    }
   }
 }

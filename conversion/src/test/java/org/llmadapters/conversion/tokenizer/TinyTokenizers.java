@@ -51,6 +51,11 @@ final class TinyTokenizers {
 
   /** Writes {@code tokenizer.model}. */
   static Path writeModel(Path directory) throws IOException {
+    return writeModel(directory, new byte[0]);
+  }
+
+  /** Writes {@code tokenizer.model} with a {@code precompiled_charsmap}. */
+  static Path writeModel(Path directory, byte[] charsMap) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     CodedOutputStream out = CodedOutputStream.newInstance(bytes);
     piece(out, "<unk>", 0, 2);
@@ -76,6 +81,7 @@ final class TinyTokenizers {
         3,
         normalizer -> {
           normalizer.writeString(1, "identity");
+          normalizer.writeByteArray(2, charsMap);
           normalizer.writeBool(3, true); // add_dummy_prefix
           normalizer.writeBool(4, false); // remove_extra_whitespaces
         });

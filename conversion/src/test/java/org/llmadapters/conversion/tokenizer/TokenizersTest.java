@@ -229,38 +229,6 @@ final class TokenizersTest {
         .hasMessageStartingWith(file + ": " + problem);
   }
 
-  /** Each of these would end the whole program in the native library. */
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      quoteCharacter = '`',
-      value = {
-        "\"merges\":[\"a b\"] | \"ByteLevel\" | is not a tokenizer: the second piece of the merge"
-            + " \"a b\" does not begin with continuing_subword_prefix \"xxxx\"",
-        "\"merges\":[[\"a\",\"b\"]] | \"ByteLevel\" | is not a tokenizer: the second piece of the"
-            + " merge [\"a\",\"b\"] does not begin with continuing_subword_prefix \"xxxx\"",
-        "\"merges\":[] | \"Strip\",\"content\":\"a\",\"start\":0,\"stop\":3 | the decoder Strip"
-            + " with stop 3 is not supported: it fails on short tokens",
-        "\"merges\":[] | \"Sequence\",\"decoders\":[{\"type\":\"Strip\",\"content\":\"a\","
-            + "\"start\":1,\"stop\":1}] | the decoder Strip with stop 1 is not supported: it fails"
-            + " on short tokens",
-      })
-  void refusesWhatTheNativeLibraryDiesOf(String merges, String decoder, String problem)
-      throws IOException {
-    Path file = directory.resolve("tokenizer.json");
-    Files.writeString(
-        file,
-        "{\"version\":\"1.0\",\"decoder\":{\"type\":"
-            + decoder
-            + "},\"model\":{\"type\":\"BPE\",\"continuing_subword_prefix\":\"xxxx\","
-            + "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},"
-            + merges
-            + "}}");
-    assertThatThrownBy(() -> Tokenizers.load(directory))
-        .isInstanceOf(FormatException.class)
-        .hasMessage(file + ": " + problem);
-  }
-
   @Test
   void refusesATemplateWhoseTokenIsNotListed() throws IOException {
     Path file = TinyTokenizers.writeJson(directory);
