@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -262,9 +261,7 @@ final class AdapterContractTest {
   }
 
   private static Map<Weight, float[]> values(AdapterTrainee trainee, List<Weight> weights) {
-    Map<Weight, float[]> values = new LinkedHashMap<>();
-    weights.forEach(weight -> values.put(weight, Forward.value(trainee.session(), weight)));
-    return values;
+    return Forward.values(trainee.session(), weights);
   }
 
   @ParameterizedTest

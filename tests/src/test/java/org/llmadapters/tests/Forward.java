@@ -1,7 +1,9 @@
 package org.llmadapters.tests;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.ModelSession;
@@ -13,6 +15,7 @@ import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
 import org.tensorflow.Result;
+import org.tensorflow.Session;
 import org.tensorflow.ndarray.StdArrays;
 import org.tensorflow.ndarray.buffer.DataBuffers;
 import org.tensorflow.op.Ops;
@@ -79,13 +82,20 @@ final class Forward {
     }
   }
 
-  /** The value of a variable of any dtype. */
-  static float[] value(ModelSession session, Weight weight) {
-    Operand<TFloating> value = session.read(weight);
-    Operand<?> wide = TensorTypes.cast(session.tf(), value, WeightDtype.FLOAT32);
-    try (Result run = session.session().runner().fetch(wide).run()) {
-      return floats((TFloat32) run.get(0));
+  /** The values of variables of any dtype, read at once. */
+  static Map<Weight, float[]> values(ModelSession session, List<Weight> weights) {
+    Session.Runner runner = session.session().runner();
+    for (Weight weight : weights) {
+      Operand<TFloating> value = session.read(weight);
+      runner.fetch(TensorTypes.cast(session.tf(), value, WeightDtype.FLOAT32));
     }
+    Map<Weight, float[]> values = new LinkedHashMap<>();
+    try (Result run = runner.run()) {
+      for (int i = 0; i < weights.size(); i++) {
+        values.put(weights.get(i), floats((TFloat32) run.get(i)));
+      }
+    }
+    return values;
   }
 
   private static float[] floats(TFloat32 tensor) {
