@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
 import org.llmadapters.adapters.WeightDelta;
-import org.llmadapters.conversion.safetensors.TensorCodec;
+import org.llmadapters.conversion.tensors.TensorCodec;
 import org.llmadapters.graph.config.WeightDtype;
 
 /**

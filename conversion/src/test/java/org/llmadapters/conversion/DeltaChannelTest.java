@@ -17,7 +17,7 @@ import org.llmadapters.adapters.Adapters;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.adapters.WeightDelta;
-import org.llmadapters.conversion.safetensors.FloatFormats;
+import org.llmadapters.conversion.tensors.FloatFormats;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.spec.WeightLayout;

@@ -22,7 +22,7 @@ import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.pytorch.TorchSave;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.config.WeightDtype;
 

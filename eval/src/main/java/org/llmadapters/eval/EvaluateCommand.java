@@ -35,12 +35,14 @@ import picocli.CommandLine.Spec;
 public final class EvaluateCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
   @Mixin private ModelFlags model = new ModelFlags();
+  @Mixin private BeamFlags beams = new BeamFlags();
 
   @Option(
       names = "--task",
       paramLabel = "NAME",
       required = true,
-      description = "AddSub, MultiArith, SingleEq, gsm8k, SVAMP, mawps, or math.")
+      completionCandidates = TaskNames.class,
+      description = "${COMPLETION-CANDIDATES}.")
   private String task = "";
 
   @Option(
@@ -94,13 +96,13 @@ public final class EvaluateCommand implements Callable<Integer> {
     }
     Evaluation evaluation =
         new Evaluation(
-            asked, PromptTemplate.of(template), new GenerationConfig(maxNewTokens, batchSize));
+            asked, PromptTemplate.of(template), model.generation(maxNewTokens, batchSize, beams));
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = model.generator(base)) {
       Evaluation.Report report = evaluation.run(generator, tokenizer, items, Optional.of(output));
       var out = Objects.requireNonNull(spec).commandLine().getOut();
-      out.println(ScoreCommand.line(asked, report.score()));
+      ScoreCommand.lines(asked, report.predictions()).forEach(out::println);
       out.printf(
           Locale.ROOT,
           "%.2f items/s, %.0f tokens/s; predictions in %s%n",

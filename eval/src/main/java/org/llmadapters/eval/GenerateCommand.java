@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
 /** {@code llm-adapters generate}. */
 @Command(
     name = "generate",
-    description = "Generates text greedily after a prompt, or after every line of a file.",
+    description = "Generates text after a prompt, or after every line of a file.",
     sortOptions = false,
     footer = {
       "",
@@ -77,6 +77,8 @@ public final class GenerateCommand implements Callable<Integer> {
       description = "Prompts generated together (default ${DEFAULT-VALUE}).")
   private int batchSize;
 
+  @Mixin private BeamFlags beams = new BeamFlags();
+
   @Option(
       names = "--output",
       paramLabel = "FILE",
@@ -84,17 +86,25 @@ public final class GenerateCommand implements Callable<Integer> {
           "Write JSON lines with prompt and response here, instead of responses to stdout.")
   private @Nullable Path output;
 
+  @Option(names = "--overwrite", description = "Replace an existing --output.")
+  private boolean overwrite;
+
   @Override
   public Integer call() throws IOException {
+    if (output != null && Files.exists(output) && !overwrite) {
+      throw new IllegalArgumentException(
+          output + ": exists; name another file, or give --overwrite");
+    }
+    GenerationConfig config = model.generation(maxNewTokens, batchSize, beams);
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = model.generator(base)) {
       String single = prompts.prompt;
-      if (single != null && output == null) {
+      if (single != null && output == null && config.beams().numBeams() == 1) {
         stream(generator, tokenizer, single, out);
       } else {
-        many(generator, tokenizer, single != null ? List.of(single) : lines(), out);
+        many(generator, tokenizer, config, single != null ? List.of(single) : lines(), out);
       }
     }
     return 0;
@@ -136,16 +146,22 @@ public final class GenerateCommand implements Callable<Integer> {
     out.println();
   }
 
-  private void many(Generator generator, Tokenizer tokenizer, List<String> texts, PrintWriter out)
+  private void many(
+      Generator generator,
+      Tokenizer tokenizer,
+      GenerationConfig config,
+      List<String> texts,
+      PrintWriter out)
       throws IOException {
     List<int[]> encoded = texts.stream().map(text -> encode(tokenizer, text)).toList();
     List<int[]> answers;
     try (Progress progress = Progress.start("generating", texts.size(), "prompts")) {
       answers =
-          generator.generate(
-              encoded,
-              new GenerationConfig(maxNewTokens, batchSize),
-              (finished, tokens) -> progress.advance(finished));
+          generator.generate(encoded, config, (finished, tokens) -> progress.advance(finished));
+    }
+    if (texts.size() == 1 && output == null && prompts.prompt != null) {
+      out.println(tokenizer.decode(answers.get(0), true));
+      return;
     }
     List<String> lines = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {

@@ -5,9 +5,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -17,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.FittedAdapter;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.compile.BeamConfig;
+import org.llmadapters.graph.compile.BeamDecoder;
 import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.GreedyDecoder;
 import org.llmadapters.graph.compile.ModelSession;
@@ -36,7 +41,7 @@ import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 
 /**
- * A model in memory, with or without an adapter, that generates greedily.
+ * A model in memory, with or without an adapter, that generates greedily or by beam search.
  *
  * <p>Prompts are sorted by length, padded on the left and generated in batches, one batch per core
  * at a time. Neither batch size nor padding changes what comes out.
@@ -51,14 +56,24 @@ public final class Generator implements AutoCloseable {
   private final BaseModel base;
   private final ModelSession session;
   private final GraphDef graph;
+  private final List<Integer> endIds;
+  private final boolean compiled;
   private final GreedyDecoder decoder;
+  private final Map<BeamConfig, BeamDecoder> beamDecoders = new HashMap<>();
   private @Nullable Logits logits;
 
-  private Generator(BaseModel base, ModelSession session, GraphDef graph, GreedyDecoder decoder) {
+  private Generator(
+      BaseModel base,
+      ModelSession session,
+      GraphDef graph,
+      List<Integer> endIds,
+      boolean compiled) {
     this.base = base;
     this.session = session;
     this.graph = graph;
-    this.decoder = decoder;
+    this.endIds = endIds;
+    this.compiled = compiled;
+    this.decoder = new GreedyDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
   }
 
   /**
@@ -77,10 +92,7 @@ public final class Generator implements AutoCloseable {
       if (adapter.isPresent()) {
         graph = addAdapter(base, adapter.get(), session);
       }
-      GreedyDecoder decoder =
-          new GreedyDecoder(
-              session, graph, base.config(), base.dtype(), base.endIds(), compile == Compile.ON);
-      return new Generator(base, session, graph, decoder);
+      return new Generator(base, session, graph, base.endIds(), compile == Compile.ON);
     } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
@@ -115,6 +127,10 @@ public final class Generator implements AutoCloseable {
    * @throws IllegalArgumentException if a prompt is empty or too long for the model
    */
   public List<int[]> generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+    requireRunnable(config, compiled ? Compile.ON : Compile.OFF);
+    if (config.beams().numBeams() > 1) {
+      beamDecoder(config.beams()); // what is wrong with it should be said before work begins
+    }
     prompts.forEach(prompt -> requireFits(prompt, config.maxNewTokens()));
     List<Integer> byLength =
         IntStream.range(0, prompts.size())
@@ -146,6 +162,14 @@ public final class Generator implements AutoCloseable {
     return results;
   }
 
+  /** Throws if beam search shall be compiled, which it cannot. */
+  static void requireRunnable(GenerationConfig config, Compile compile) {
+    if (compile == Compile.ON && config.beams().numBeams() > 1) {
+      throw new IllegalArgumentException(
+          "beam search is not compiled by XLA; use --compile off or auto with --num-beams");
+    }
+  }
+
   private void generateBatch(
       List<Integer> numbers,
       List<int[]> prompts,
@@ -160,7 +184,7 @@ public final class Generator implements AutoCloseable {
     int[][] ids = new int[rows][length];
     int[][] mask = new int[rows][length];
     for (int row = 0; row < rows; row++) {
-      Arrays.fill(ids[row], base.config().tokenIds().padOrZero());
+      Arrays.fill(ids[row], base.config().tokenIds().padding());
       if (row < numbers.size()) {
         int[] prompt = prompts.get(numbers.get(row));
         System.arraycopy(prompt, 0, ids[row], length - prompt.length, prompt.length);
@@ -169,13 +193,15 @@ public final class Generator implements AutoCloseable {
     }
     int newTokens = config.maxNewTokens();
     int[][] generated =
-        decoder.generate(
-            ids,
-            mask,
-            newTokens,
-            newTokens,
-            CHUNK,
-            tokens -> !Thread.currentThread().isInterrupted());
+        config.beams().numBeams() > 1
+            ? search(ids, mask, numbers.size(), config)
+            : decoder.generate(
+                ids,
+                mask,
+                newTokens,
+                newTokens,
+                CHUNK,
+                tokens -> !Thread.currentThread().isInterrupted());
     int tokens = 0;
     synchronized (results) {
       for (int row = 0; row < numbers.size(); row++) {
@@ -183,6 +209,26 @@ public final class Generator implements AutoCloseable {
         tokens += generated[row].length;
       }
       listener.finished(numbers.size(), tokens);
+    }
+  }
+
+  /** The best sequences that beam search finds after the first {@code count} rows. */
+  private int[][] search(int[][] ids, int[][] mask, int count, GenerationConfig config) {
+    return beamDecoder(config.beams())
+        .generate(
+            Arrays.copyOf(ids, count),
+            Arrays.copyOf(mask, count),
+            config.maxNewTokens(),
+            searched -> !Thread.currentThread().isInterrupted())
+        .stream()
+        .map(found -> found.tokens().stream().mapToInt(Integer::intValue).toArray())
+        .toArray(int[][]::new);
+  }
+
+  private BeamDecoder beamDecoder(BeamConfig beams) {
+    synchronized (beamDecoders) {
+      return beamDecoders.computeIfAbsent(
+          beams, key -> new BeamDecoder(session, graph, base.config(), base.dtype(), endIds, key));
     }
   }
 
@@ -213,19 +259,19 @@ public final class Generator implements AutoCloseable {
   }
 
   private void requireFits(int[] prompt, int maxNewTokens) {
-    int limit = base.config().sizes().maxPositionEmbeddings();
+    OptionalInt limit = Architecture.maxPositions(base.config());
     if (prompt.length == 0) {
       throw new IllegalArgumentException(
           "a prompt is empty; a model without a BOS token needs at least one token");
     }
-    if (prompt.length + maxNewTokens > limit) {
+    if (limit.isPresent() && (long) prompt.length + maxNewTokens > limit.getAsInt()) {
       throw new IllegalArgumentException(
           "a prompt of "
               + prompt.length
               + " tokens and max_new_tokens "
               + maxNewTokens
               + " exceed max_position_embeddings "
-              + limit
+              + limit.getAsInt()
               + " of the model; lower --max-new-tokens or shorten the prompt");
     }
   }
@@ -293,6 +339,7 @@ public final class Generator implements AutoCloseable {
 
   @Override
   public void close() {
+    beamDecoders.values().forEach(BeamDecoder::close);
     decoder.close();
     session.close();
   }

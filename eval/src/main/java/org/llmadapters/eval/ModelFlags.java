@@ -29,6 +29,17 @@ final class ModelFlags {
     return BaseModel.open(model);
   }
 
+  /**
+   * How to generate, checked before a model is loaded.
+   *
+   * @throws IllegalArgumentException if the flags do not go together
+   */
+  GenerationConfig generation(int maxNewTokens, int batchSize, BeamFlags beams) {
+    GenerationConfig config = new GenerationConfig(maxNewTokens, batchSize, beams.toConfig());
+    Generator.requireRunnable(config, Compile.of(compile));
+    return config;
+  }
+
   Generator generator(BaseModel base) throws IOException {
     return Generator.open(base, Optional.ofNullable(adapter), Compile.of(compile));
   }

@@ -2,10 +2,13 @@ package org.llmadapters.eval;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.eval.task.Prediction;
 import org.llmadapters.eval.task.PredictionsFile;
 import org.llmadapters.eval.task.Score;
 import org.llmadapters.eval.task.Task;
@@ -32,7 +35,8 @@ public final class ScoreCommand implements Callable<Integer> {
       names = "--task",
       paramLabel = "NAME",
       required = true,
-      description = "AddSub, MultiArith, SingleEq, gsm8k, SVAMP, mawps, or math.")
+      completionCandidates = TaskNames.class,
+      description = "${COMPLETION-CANDIDATES}.")
   private String task = "";
 
   @Option(
@@ -45,16 +49,24 @@ public final class ScoreCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Task asked = Task.of(task);
-    Score score = Score.of(PredictionsFile.read(predictions, asked));
-    Objects.requireNonNull(spec).commandLine().getOut().println(line(asked, score));
+    List<Prediction> graded = PredictionsFile.read(predictions, asked);
+    lines(asked, graded).forEach(Objects.requireNonNull(spec).commandLine().getOut()::println);
     return 0;
   }
 
-  static String line(Task task, Score score) {
+  /** The score by the task's published rule and, where there is one, by its corrected rule. */
+  static List<String> lines(Task task, List<Prediction> predictions) {
+    List<String> lines = new ArrayList<>(List.of(line(task.name(), Score.of(predictions))));
+    task.correctedScore(predictions)
+        .ifPresent(score -> lines.add(line(task.name() + ", corrected rule", score)));
+    return lines;
+  }
+
+  private static String line(String name, Score score) {
     return String.format(
         Locale.ROOT,
         "%s: accuracy %.4f (%d of %d, 95 %% interval %.4f to %.4f)",
-        task.name(),
+        name,
         score.accuracy(),
         score.correct(),
         score.total(),

@@ -7,11 +7,14 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 
 final class CommandsTest {
@@ -58,6 +61,49 @@ final class CommandsTest {
     assertThat(run(new GenerateCommand(), "--model", model, "--compile", "on", "--prompt", "one"))
         .isZero();
     assertThat(out.toString().strip()).isEqualTo("1");
+  }
+
+  @Test
+  void generateSearchesWithBeams() {
+    assertThat(
+            run(new GenerateCommand(), "--model", model, "--num-beams", 3, "--prompt", "say three"))
+        .isZero();
+    assertThat(out.toString().strip()).isEqualTo("3");
+  }
+
+  /** Nine words; two beams with one end token need four candidates, five need ten. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--num-beams 0 | num_beams must be between 1 and 256, got 0",
+        "--num-beams 5 | num_beams 5 needs 10 candidates per step, more than vocab_size 9",
+        "--num-beams 2 --compile on | beam search is not compiled by XLA; use --compile off or auto"
+            + " with --num-beams",
+        "--num-beams 2 --early-stopping maybe | early_stopping must be one of false, true, never, got"
+            + " maybe",
+        "--length-penalty 2 | --length-penalty and --early-stopping need --num-beams of 2 or more",
+        "--early-stopping true | --length-penalty and --early-stopping need --num-beams of 2 or more",
+      })
+  void generateRefusesBeamsThatCannotBeSearched(String flags, String problem) {
+    List<Object> arguments = new ArrayList<>(List.of("--model", model, "--prompt", "one"));
+    arguments.addAll(List.of(flags.split(" ", -1)));
+    assertThat(run(new GenerateCommand(), arguments.toArray())).isEqualTo(1);
+    assertThat(err.toString().strip()).isEqualTo(problem);
+  }
+
+  @Test
+  void generateReplacesAFileOnlyOnRequest() throws IOException {
+    Path output = write("answers.jsonl", "precious");
+    Object[] arguments = {"--model", model, "--prompt", "one", "--output", output};
+    assertThat(run(new GenerateCommand(), arguments)).isEqualTo(1);
+    assertThat(err.toString().strip())
+        .isEqualTo(output + ": exists; name another file, or give --overwrite");
+    assertThat(output).hasContent("precious");
+    Object[] overwriting = Arrays.copyOf(arguments, arguments.length + 1);
+    overwriting[arguments.length] = "--overwrite";
+    assertThat(run(new GenerateCommand(), overwriting)).isZero();
+    assertThat(output).content().startsWith("{\"prompt\":\"one\"");
   }
 
   @Test

@@ -5,16 +5,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
@@ -23,13 +27,19 @@ import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.GenerationConfig;
 import org.llmadapters.eval.Generator;
 import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.compile.BeamConfig;
+import org.llmadapters.graph.compile.BeamDecoder;
+import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SessionOptions;
 
-/** Greedy generation, from checkpoint to token ids, against Hugging Face's. */
+/** Greedy generation and beam search, from checkpoint to token ids, against Hugging Face's. */
 final class GenerationParityTest {
   /** Sums run in another order than in PyTorch; relative to the largest absolute value. */
   private static final double TOLERANCE = 1e-4;
 
   private static final int NEW_TOKENS = 16;
+
+  private static final BeamConfig FOUR_BEAMS = new BeamConfig(4, 1, BeamConfig.EarlyStopping.FALSE);
 
   @TempDir private Path directory;
 
@@ -95,17 +105,31 @@ final class GenerationParityTest {
         prompts, new GenerationConfig(NEW_TOKENS, batchSize), (finished, tokens) -> {});
   }
 
+  /** Every bare model and every one with an adapter; compiled where that shows something new. */
+  static Stream<Arguments> values() {
+    return Golden.directories("").stream()
+        .flatMap(
+            family ->
+                Golden.directories(family).contains("adapters")
+                    ? Stream.of(
+                        Arguments.of(family, family),
+                        Arguments.of(family, family + "/adapters/lora"))
+                    : Stream.of(Arguments.of(family, family)));
+  }
+
+  static Stream<Arguments> compiled() {
+    return Stream.concat(
+        values().map(pair -> Arguments.of(pair.get()[0], pair.get()[1], Compile.OFF)),
+        Stream.of("llama", "llama-gqa", "bloom", "mistral-swa")
+            .map(family -> Arguments.of(family, family, Compile.ON)));
+  }
+
+  static List<String> families() {
+    return Golden.directories("");
+  }
+
   @ParameterizedTest
-  @CsvSource({
-    "llama, llama, OFF",
-    "llama, llama, ON",
-    "llama, llama/adapters/lora, OFF",
-    "llama, llama/adapters/lora, ON",
-    "llama-gqa, llama-gqa, OFF",
-    "llama-gqa, llama-gqa, ON",
-    "llama-gqa, llama-gqa/adapters/lora, OFF",
-    "llama-gqa, llama-gqa/adapters/lora, ON"
-  })
+  @MethodSource("compiled")
   void givesTheGoldenTokensWhateverTheBatchSize(String family, String values, Compile compile)
       throws IOException {
     try (Golden golden = Golden.open(values + "/generation");
@@ -120,25 +144,144 @@ final class GenerationParityTest {
     }
   }
 
+  static Stream<Arguments> ends() {
+    return Stream.concat(
+        families().stream().map(family -> Arguments.of(family, Compile.OFF)),
+        Stream.of(Arguments.of("llama", Compile.ON), Arguments.of("llama-gqa", Compile.ON)));
+  }
+
   @ParameterizedTest
-  @CsvSource({"llama, 56, OFF", "llama, 56, ON", "llama-gqa, 8, OFF", "llama-gqa, 8, ON"})
-  void endsAtTheTokenThatGenerationConfigNames(String family, int end, Compile compile)
-      throws IOException {
-    Path checkpoint = checkpoint(family);
-    ObjectNode generation = Json.object();
-    generation.put("eos_token_id", end);
-    Json.write(checkpoint.resolve("generation_config.json"), generation);
+  @MethodSource("ends")
+  void endsAtTheTokenThatGenerationConfigNames(String family, Compile compile) throws IOException {
     try (Golden golden = Golden.open(family + "/generation");
-        Generator generator = Generator.open(convert(checkpoint), Optional.empty(), compile)) {
+        Generator generator = Generator.open(withEnd(family, golden), Optional.empty(), compile)) {
+      int end = end(golden);
       int[][] expected =
           continuations(golden, "gen.greedy_eos.sequences").stream()
               .map(tokens -> upTo(end, tokens))
               .toArray(int[][]::new);
-      // One row ends early, and another does not.
+      // A row ends early.
       assertThat(Arrays.stream(expected).mapToInt(row -> row.length).min().orElseThrow())
           .isLessThan(NEW_TOKENS);
       assertThat(generate(generator, prompts(golden), 3).toArray(int[][]::new))
           .isDeepEqualTo(expected);
+    }
+  }
+
+  private static int end(Golden golden) throws IOException {
+    return golden.matrix("gen.eos_token_id")[0][0];
+  }
+
+  private BaseModel withEnd(String family, Golden golden) throws IOException {
+    Path checkpoint = checkpoint(family);
+    ObjectNode generation = Json.object();
+    generation.put("eos_token_id", end(golden));
+    Json.write(checkpoint.resolve("generation_config.json"), generation);
+    return convert(checkpoint);
+  }
+
+  /** Those of which there are golden beams: all bare models, and some adapters. */
+  static Stream<Arguments> searched() {
+    return values().filter(pair -> hasBeams((String) pair.get()[1]));
+  }
+
+  private static boolean hasBeams(String values) {
+    try (Golden golden = Golden.open(values + "/generation")) {
+      return golden.has("gen.beam4.sequences");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void everyBareModelHasGoldenBeams() {
+    assertThat(families()).isNotEmpty().allMatch(GenerationParityTest::hasBeams);
+  }
+
+  @ParameterizedTest
+  @MethodSource("searched")
+  void fourBeamsFindTheGoldenSequencesWhateverTheBatchSize(String family, String values)
+      throws IOException {
+    try (Golden golden = Golden.open(values + "/generation");
+        Generator generator = Generator.open(withoutEnd(family), adapter(values), Compile.AUTO)) {
+      List<int[]> prompts = prompts(golden);
+      int[][] expected = continuations(golden, "gen.beam4.sequences").toArray(int[][]::new);
+      for (int batchSize = 1; batchSize <= prompts.size(); batchSize++) {
+        assertThat(search(generator, prompts, batchSize).toArray(int[][]::new))
+            .as("batch size %d", batchSize)
+            .isDeepEqualTo(expected);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void fourBeamsEndAtTheEndToken(String family) throws IOException {
+    try (Golden golden = Golden.open(family + "/generation");
+        Generator generator =
+            Generator.open(withEnd(family, golden), Optional.empty(), Compile.OFF)) {
+      int[][] expected =
+          continuations(golden, "gen.beam4_eos.sequences").stream()
+              .map(tokens -> upTo(unchecked(golden), tokens))
+              .toArray(int[][]::new);
+      assertThat(search(generator, prompts(golden), 3).toArray(int[][]::new))
+          .isDeepEqualTo(expected);
+    }
+  }
+
+  private static int unchecked(Golden golden) {
+    try {
+      return end(golden);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static List<int[]> search(Generator generator, List<int[]> prompts, int batchSize) {
+    return generator.generate(
+        prompts, new GenerationConfig(NEW_TOKENS, batchSize, FOUR_BEAMS), (finished, tokens) -> {});
+  }
+
+  /** Sums of 16 logarithms in float32, divided by 16 or by the tokens up to the end. */
+  @ParameterizedTest
+  @MethodSource("families")
+  void beamsHaveTheGoldenScores(String family) throws IOException {
+    try (Golden golden = Golden.open(family + "/generation")) {
+      checkScores(withoutEnd(family), List.of(), golden, "gen.beam4.sequences_scores");
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void endingBeamsHaveTheGoldenScores(String family) throws IOException {
+    try (Golden golden = Golden.open(family + "/generation")) {
+      checkScores(
+          withoutEnd(family), List.of(end(golden)), golden, "gen.beam4_eos.sequences_scores");
+    }
+  }
+
+  private static void checkScores(BaseModel base, List<Integer> endIds, Golden golden, String name)
+      throws IOException {
+    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
+      session.declare(base.graph().weights());
+      session.restore(base.variables(), base.graph().weights());
+      try (BeamDecoder decoder =
+          new BeamDecoder(
+              session, base.graph().graphDef(), base.config(), base.dtype(), endIds, FOUR_BEAMS)) {
+        List<BeamDecoder.Found> found =
+            decoder.generate(
+                golden.matrix("gen.input_ids"),
+                golden.matrix("gen.attention_mask"),
+                NEW_TOKENS,
+                tokens -> true);
+        float[] expected = golden.floats(name);
+        assertThat(found).hasSameSizeAs(expected);
+        for (int row = 0; row < expected.length; row++) {
+          assertThat(found.get(row).score() / (double) expected[row])
+              .as("%s of row %d", name, row)
+              .isBetween(1 - 1e-5, 1 + 1e-5);
+        }
+      }
     }
   }
 
@@ -159,12 +302,7 @@ final class GenerationParityTest {
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "llama, llama",
-    "llama, llama/adapters/lora",
-    "llama-gqa, llama-gqa",
-    "llama-gqa, llama-gqa/adapters/lora"
-  })
+  @CsvSource({"llama, llama", "llama, llama/adapters/lora", "bloom, bloom", "gptj, gptj"})
   void givesTheGoldenLogits(String family, String values) throws IOException {
     try (Golden golden = Golden.open(values);
         Generator generator = Generator.open(withoutEnd(family), adapter(values), Compile.AUTO)) {

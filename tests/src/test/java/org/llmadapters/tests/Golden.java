@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.training.TokenBatch;
 
 /** What Hugging Face computes with the tiny models: see {@code golden/README.md}. */

@@ -220,10 +220,26 @@ final class ResumeTest {
           .startsWith(
               "error: "
                   + output.resolve("checkpoint-2")
-                  + ": was made with other options or data (")
+                  + ": was made with another base, other options or data (")
           .contains("resume with the same, or start in another folder");
       assertThat(outcome.exitCode()).isEqualTo(1);
     }
+  }
+
+  /** The same shapes in the same place, but other weights. */
+  @Test
+  void aResumedRunMustHaveTheSameBase() throws IOException {
+    Path output = directory.resolve("run");
+    assertThat(run(train(output, "--max-steps=2"))).isEqualTo(new Outcome(0, ""));
+    Path checkpoint = directory.resolve("checkpoint");
+    Path weights = checkpoint.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(weights, bytes);
+    Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, true);
+    Outcome outcome = run(train(output, "--max-steps=2", "--resume"));
+    assertThat(outcome.err()).contains(": was made with another base, other options or data (");
+    assertThat(outcome.exitCode()).isEqualTo(1);
   }
 
   @Test

@@ -249,7 +249,7 @@ public final class TrainingRun {
         new BatchConfig(
             loop.microBatchSize(),
             Buckets.upTo(options.data().cutoffLen()),
-            config.tokenIds().padOrZero(),
+            config.tokenIds().padding(),
             loop.shuffle(),
             loop.seed());
     int accumulation = loop.batchSize() / loop.microBatchSize();
@@ -292,8 +292,13 @@ public final class TrainingRun {
    * by mistake.
    */
   private static String fingerprint(
-      TrainingOptions options, TrainingConfig training, List<Example> examples) {
+      TrainingOptions options, TrainingConfig training, List<Example> examples) throws IOException {
     Hasher hasher = Hashing.sha256().newHasher();
+    // The index holds a checksum of every weight.
+    Path weights = options.model().directory().resolve("variables").resolve("variables.index");
+    if (Files.isRegularFile(weights)) {
+      hasher.putBytes(Files.readAllBytes(weights));
+    }
     hasher.putString(
         List.of(
                 options.model().adapter(),

@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 import org.llmadapters.conversion.files.Problems;
 import org.llmadapters.conversion.pytorch.PytorchFile;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
-import org.llmadapters.conversion.safetensors.TensorFile;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorFile;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 

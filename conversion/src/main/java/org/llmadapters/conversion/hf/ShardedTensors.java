@@ -14,8 +14,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.Problems;
-import org.llmadapters.conversion.safetensors.TensorFile;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorFile;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 
 /**

@@ -24,8 +24,8 @@ import org.llmadapters.conversion.files.Problems;
 import org.llmadapters.conversion.pytorch.PytorchFile;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
-import org.llmadapters.conversion.safetensors.TensorFile;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorFile;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.config.WeightDtype;
 

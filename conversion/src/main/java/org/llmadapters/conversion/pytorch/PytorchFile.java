@@ -11,9 +11,9 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import org.llmadapters.conversion.files.FileBytes;
-import org.llmadapters.conversion.safetensors.TensorCodec;
-import org.llmadapters.conversion.safetensors.TensorFile;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorCodec;
+import org.llmadapters.conversion.tensors.TensorFile;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 
 /**

@@ -13,8 +13,8 @@ import org.llmadapters.conversion.pytorch.PickleValue.Dictionary;
 import org.llmadapters.conversion.pytorch.PickleValue.Tensor;
 import org.llmadapters.conversion.pytorch.PickleValue.Tuple;
 import org.llmadapters.conversion.pytorch.PickleValue.Whole;
-import org.llmadapters.conversion.safetensors.TensorCodec;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorCodec;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 
 /**

@@ -10,6 +10,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Map;
 import org.llmadapters.conversion.files.FileBytes;
+import org.llmadapters.conversion.tensors.TensorFile;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 
 /**

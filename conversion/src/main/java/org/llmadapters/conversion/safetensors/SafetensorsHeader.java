@@ -13,6 +13,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.Problems;
+import org.llmadapters.conversion.tensors.TensorCodec;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 
 /**

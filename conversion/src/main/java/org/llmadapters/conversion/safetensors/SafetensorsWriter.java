@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import org.llmadapters.conversion.files.AtomicFile;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.tensors.TensorCodec;
 import org.llmadapters.graph.config.WeightDtype;
 
 /**

@@ -13,7 +13,7 @@ import org.llmadapters.conversion.MergeCommand;
 import org.llmadapters.conversion.SparseCheckpoint;
 import org.llmadapters.conversion.TestAdapter;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
-import org.llmadapters.conversion.safetensors.TensorInfo;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
 import org.llmadapters.graph.savedmodel.TensorBundle;
 import picocli.CommandLine;

@@ -21,6 +21,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter.Entry;
+import org.llmadapters.conversion.tensors.FloatFormats;
+import org.llmadapters.conversion.tensors.TensorCodec;
+import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.config.WeightDtype;
 

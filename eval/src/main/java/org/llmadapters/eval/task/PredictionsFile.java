@@ -6,6 +6,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.llmadapters.conversion.files.JsonRecord;
+import org.llmadapters.conversion.files.JsonRecords;
 import org.llmadapters.graph.FormatException;
 
 /**

@@ -1,6 +1,7 @@
 package org.llmadapters.eval.task;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.llmadapters.eval.prompt.PromptTemplate;
 
@@ -9,19 +10,56 @@ import org.llmadapters.eval.prompt.PromptTemplate;
  *
  * @param name as LLM-Adapters spells it: {@code gsm8k}, {@code SVAMP}; {@code math} is any file
  *     whose answers are numbers
- * @param rule finds and judges an answer
+ * @param rule finds and judges an answer, as published
+ * @param corrected does so where the published rule is known to be wrong; results are given by both
  */
-public record Task(String name, AnswerRule rule) {
+public record Task(String name, AnswerRule rule, Optional<AnswerRule> corrected) {
+  private static final AnswerRule NUMBER = new NumberAnswer();
+  private static final AnswerRule LETTER = new FirstChoice("A", "B", "C", "D", "E");
+  private static final AnswerRule ANSWER =
+      new FirstChoice("answer1", "answer2", "answer3", "answer4", "answer5");
 
   private static final List<Task> KNOWN =
       List.of(
-          new Task("AddSub", new NumberAnswer()),
-          new Task("MultiArith", new NumberAnswer()),
-          new Task("SingleEq", new NumberAnswer()),
-          new Task("gsm8k", new NumberAnswer()),
-          new Task("SVAMP", new NumberAnswer()),
-          new Task("mawps", new NumberAnswer()),
-          new Task("math", new NumberAnswer()));
+          new Task("AddSub", NUMBER),
+          new Task("MultiArith", NUMBER),
+          new Task("SingleEq", NUMBER),
+          new Task("gsm8k", NUMBER),
+          new Task("SVAMP", NUMBER),
+          new Task("mawps", NUMBER),
+          new Task("math", NUMBER),
+          new Task("AQuA", LETTER, Optional.of(new LastLetter())),
+          new Task("mathqa", LETTER, Optional.of(new LastLetter())),
+          new Task("boolq", new FirstChoice("true", "false")),
+          new Task("piqa", new FirstChoice("solution1", "solution2")),
+          new Task("social_i_qa", ANSWER),
+          new Task("hellaswag", new FirstChoice("ending1", "ending2", "ending3", "ending4")),
+          new Task("winogrande", new FirstChoice("option1", "option2")),
+          new Task("ARC-Easy", ANSWER),
+          new Task("ARC-Challenge", ANSWER),
+          new Task("openbookqa", ANSWER));
+
+  /** A task whose published rule is good. */
+  public Task(String name, AnswerRule rule) {
+    this(name, rule, Optional.empty());
+  }
+
+  /** How many of {@code predictions} are right by {@link #corrected}, if there is one. */
+  public Optional<Score> correctedScore(List<Prediction> predictions) {
+    return corrected.map(
+        better ->
+            new Score(
+                (int)
+                    predictions.stream()
+                        .filter(
+                            prediction ->
+                                better
+                                    .extract(prediction.response())
+                                    .filter(found -> better.matches(found, prediction.label()))
+                                    .isPresent())
+                        .count(),
+                predictions.size()));
+  }
 
   /**
    * The task called {@code name}.

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.llmadapters.conversion.files.JsonRecord;
+import org.llmadapters.conversion.files.JsonRecords;
 import org.llmadapters.graph.FormatException;
 
 /**

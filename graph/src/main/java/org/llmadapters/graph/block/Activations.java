@@ -10,7 +10,7 @@ import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.family.TFloating;
 
 /** The non-linearities, element by element. */
-final class Activations {
+public final class Activations {
   private static final float SQRT_2_OVER_PI = (float) Math.sqrt(2 / Math.PI);
 
   private Activations() {}
@@ -22,7 +22,7 @@ final class Activations {
    * @param x dtype [...]
    * @return dtype [...]
    */
-  static Operand<TFloating> apply(
+  public static Operand<TFloating> apply(
       Ops tf, Activation activation, Operand<TFloating> x, WeightDtype dtype) {
     return switch (activation) {
       case SILU -> Swish.swish(tf, x);

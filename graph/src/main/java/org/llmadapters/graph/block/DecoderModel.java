@@ -1,7 +1,6 @@
 package org.llmadapters.graph.block;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -244,101 +243,31 @@ public final class DecoderModel {
       Operand<TInt32> positionIds,
       TokenContext context,
       List<SelfAttention.LayerCache> caches) {
-    // "model" and "model.layers" are prefixes of several modules, but a scope may be opened only
-    // once.
-    Map<String, Module> opened = new LinkedHashMap<>();
     var names = spec.names().model();
-    Operand<TFloating> x = embed(opened, root, inputIds, positionIds, context.shapes());
+    var sizes = config.sizes();
+    Modules modules = new Modules(root);
+    Operand<TFloating> x =
+        new InputEmbedding(modules, spec, config).apply(inputIds, positionIds, context.shapes());
     for (int layer : copies.originals()) {
-      Module block = open(opened, root, names.layers() + "." + layer);
       x =
-          new DecoderBlock(block, spec, config, layer)
+          new DecoderBlock(modules.at(names.layers() + "." + layer), spec, config, layer)
               .apply(x, context, caches.isEmpty() ? null : caches.get(layer));
     }
     if (config.residual() != Residual.NORM_AFTER) {
-      x = norm(open(opened, root, names.norm()), x);
+      x =
+          new Normalization(
+                  modules.at(names.norm()), spec.norm(), sizes.hiddenSize(), config.normEps())
+              .apply(x);
     }
-    return names.projectOut() == null || !projectsEmbedding()
+    return names.projectOut() == null || sizes.wordEmbedProjDim() == sizes.hiddenSize()
         ? x
-        : project(
-            open(opened, root, names.projectOut()),
-            config.sizes().hiddenSize(),
-            config.sizes().wordEmbedProjDim(),
-            x,
-            context.shapes());
-  }
-
-  /** What the first block reads: int32 [B, T] -> dtype [B, T, H]. */
-  private Operand<TFloating> embed(
-      Map<String, Module> opened,
-      Module root,
-      Operand<TInt32> inputIds,
-      Operand<TInt32> positionIds,
-      TokenShapes shapes) {
-    var names = spec.names().model();
-    var sizes = config.sizes();
-    Operand<TFloating> x =
-        new Embedding(
-                open(opened, root, names.embedTokens()),
-                sizes.vocabSize(),
-                sizes.wordEmbedProjDim())
-            .apply(inputIds);
-    if (spec.embedding().scaled()) {
-      Ops tf = open(opened, root, names.embedTokens()).tf();
-      x =
-          tf.math.mul(
-              x,
-              TensorTypes.cast(
-                  tf,
-                  tf.constant((float) Math.sqrt((double) sizes.hiddenSize())),
-                  variables.dtype()));
-    }
-    if (names.projectIn() != null && projectsEmbedding()) {
-      x =
-          project(
-              open(opened, root, names.projectIn()),
-              sizes.wordEmbedProjDim(),
-              sizes.hiddenSize(),
-              x,
-              shapes);
-    }
-    if (names.embedPositions() != null) {
-      int offset = spec.embedding().positionOffset();
-      Module positions = open(opened, root, names.embedPositions());
-      Ops tf = positions.tf();
-      x =
-          tf.math.add(
-              x,
-              new Embedding(
-                      positions, (long) sizes.maxPositionEmbeddings() + offset, sizes.hiddenSize())
-                  .apply(tf.math.add(positionIds, tf.constant(offset))));
-    }
-    return names.embedNorm() == null ? x : norm(open(opened, root, names.embedNorm()), x);
-  }
-
-  private boolean projectsEmbedding() {
-    return config.sizes().wordEmbedProjDim() != config.sizes().hiddenSize();
-  }
-
-  private static Operand<TFloating> project(
-      Module module, long in, long out, Operand<TFloating> x, TokenShapes shapes) {
-    return new Linear(module, WeightLayout.OUT_IN, in, out, false).apply(x, shapes);
-  }
-
-  private Operand<TFloating> norm(Module module, Operand<TFloating> x) {
-    return new Normalization(module, spec.norm(), config.sizes().hiddenSize(), config.normEps())
-        .apply(x);
-  }
-
-  private static Module open(Map<String, Module> opened, Module root, String path) {
-    Module module = root;
-    String prefix = "";
-    for (String name : path.split("\\.", -1)) {
-      Module parent = module;
-      prefix = prefix.isEmpty() ? name : prefix + "." + name;
-      module = opened.computeIfAbsent(prefix, key -> parent.child(name));
-    }
-    return module;
+        : new Linear(
+                modules.at(names.projectOut()),
+                WeightLayout.OUT_IN,
+                sizes.hiddenSize(),
+                sizes.wordEmbedProjDim(),
+                false)
+            .apply(x, context.shapes());
   }
 
   /** dtype [B, T, E] -> float32 [B, T, V]. */

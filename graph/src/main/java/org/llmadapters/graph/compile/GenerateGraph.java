@@ -45,7 +45,7 @@ public record GenerateGraph(GraphDef graphDef, SignatureDef signature) {
       Operand<TInt32> inputIds = placeholder(tf, "input_ids", -1, -1);
       Operand<TInt32> attentionMask = placeholder(tf, "attention_mask", -1, -1);
       Operand<TInt32> maxNewTokens = placeholder(tf, "max_new_tokens");
-      Operand<TInt32> padId = tf.constant(config.tokenIds().padOrZero());
+      Operand<TInt32> padId = tf.constant(config.tokenIds().padding());
       List<Operand<?>> arguments =
           new ArrayList<>(
               GreedyStep.start(tf, config, dtype, inputIds, attentionMask, maxNewTokens, padId));

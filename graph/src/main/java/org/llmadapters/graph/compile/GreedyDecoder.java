@@ -207,7 +207,7 @@ public final class GreedyDecoder implements AutoCloseable {
               .placeholder(
                   TInt32.class,
                   Placeholder.shape(Shape.of(shape.rows(), shape.promptLength() + shape.width())));
-      Operand<TInt32> padId = tf.constant(config.tokenIds().padOrZero());
+      Operand<TInt32> padId = tf.constant(config.tokenIds().padding());
       List<Operand<?>> constants = new ArrayList<>(List.of(limit, tf.constant(endIds), padId));
       step.variables().forEach(variable -> constants.add(model.read(variable)));
 

@@ -8,9 +8,6 @@ import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.graph.rewrite.GraphPruner;
-import org.llmadapters.graph.rewrite.VariableNodes;
-import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Operation;
@@ -72,38 +69,24 @@ final class GreedyStep implements AutoCloseable {
    * @param layers {@code num_hidden_layers}
    */
   static GreedyStep of(GraphDef flat, int layers) {
-    List<String> kept = new ArrayList<>();
-    for (String name : List.of("input_ids", "attention_mask", "cache_position", "logits")) {
-      kept.add("decode/" + name);
-    }
-    for (int layer = 0; layer < layers; layer++) {
-      for (String kind : List.of("key_cache_", "value_cache_")) {
-        kept.add("decode/" + kind + layer);
-        kept.add("decode/next_" + kind + layer);
-      }
-    }
-    VariablesAsInputs decode = VariablesAsInputs.of(GraphPruner.keep(flat, kept));
+    DecodeBody decode = DecodeBody.of(flat, layers);
     try (Graph graph = new Graph()) {
-      graph.importGraphDef(decode.body());
+      graph.importGraphDef(decode.graphDef());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> outputs = new ArrayList<>();
-      connect(graph, layers, inputs, outputs);
-      for (Weight variable : decode.variables()) {
-        Output<?> value = output(graph, VariableNodes.readName(variable));
-        inputs.add(value);
-        outputs.add(value);
-      }
+      connect(graph, decode, inputs, outputs);
+      inputs.addAll(decode.variables(graph));
+      outputs.addAll(decode.variables(graph));
       GraphFunction step = GraphFunction.of("greedy_step", inputs, outputs, graph);
-      return new GreedyStep(
-          step, another(step, stateSize(layers)), List.copyOf(decode.variables()), layers);
+      return new GreedyStep(step, another(step, stateSize(layers)), decode.variables(), layers);
     }
   }
 
   private static void connect(
-      Graph graph, int layers, List<Operand<?>> inputs, List<Operand<?>> outputs) {
+      Graph graph, DecodeBody decode, List<Operand<?>> inputs, List<Operand<?>> outputs) {
     Ops tf = Ops.create(graph).withSubScope("choose");
-    Output<TInt32> inputIds = output(graph, "decode/input_ids");
-    Output<TInt32> cachePosition = output(graph, "decode/cache_position");
+    Output<TInt32> inputIds = DecodeBody.node(graph, "input_ids");
+    Output<TInt32> cachePosition = DecodeBody.node(graph, "cache_position");
     Operand<TInt32> step = placeholder(tf, "step", TInt32.class);
     Operand<TBool> finished = placeholder(tf, "finished", TBool.class, -1);
     Operand<TInt32> lengths = placeholder(tf, "lengths", TInt32.class, -1);
@@ -112,7 +95,7 @@ final class GreedyStep implements AutoCloseable {
     Operand<TInt32> endIds = placeholder(tf, "end_ids", TInt32.class, -1);
     Operand<TInt32> padId = placeholder(tf, "pad_id", TInt32.class);
 
-    Output<TFloat32> logits = output(graph, "decode/logits"); // [B, V]
+    Output<TFloat32> logits = DecodeBody.node(graph, "logits"); // [B, V]
     Operand<TInt32> one = tf.constant(1);
     Operand<TInt32> best = tf.math.argMax(logits, one, TInt32.class); // [B]
     Operand<TInt32> chosen = tf.select(finished, padId, best); // [B]
@@ -126,19 +109,15 @@ final class GreedyStep implements AutoCloseable {
     outputs.add(column);
     inputs.add(cachePosition);
     outputs.add(tf.math.add(cachePosition, TokenShapes.size(tf, inputIds, 1)));
-    for (int layer = 0; layer < layers; layer++) {
-      for (String kind : List.of("key_cache_", "value_cache_")) {
-        inputs.add(output(graph, "decode/" + kind + layer));
-        outputs.add(output(graph, "decode/next_" + kind + layer));
-      }
-    }
+    inputs.addAll(decode.caches(graph));
+    outputs.addAll(decode.nextCaches(graph));
     inputs.addAll(List.of(step, finished, lengths, tokens));
     outputs.add(tf.math.add(step, one));
     outputs.add(tf.math.logicalOr(finished, ends));
     outputs.add(tf.math.add(lengths, tf.dtypes.cast(tf.math.logicalNot(finished), TInt32.class)));
     outputs.add(tf.select(written, column, tokens));
     List<Operand<?>> constants =
-        List.of(output(graph, "decode/attention_mask"), limit, endIds, padId);
+        List.of(DecodeBody.node(graph, "attention_mask"), limit, endIds, padId);
     inputs.addAll(constants);
     outputs.addAll(constants);
   }
@@ -308,10 +287,6 @@ final class GreedyStep implements AutoCloseable {
   private static <T extends TType> Operand<T> placeholder(
       Ops tf, String name, Class<T> type, long... shape) {
     return tf.withName(name).placeholder(type, Placeholder.shape(Shape.of(shape)));
-  }
-
-  private static <T extends TType> Output<T> output(Graph graph, String node) {
-    return graph.operation(node).output(0);
   }
 
   @Override

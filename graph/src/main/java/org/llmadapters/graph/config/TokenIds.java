@@ -17,11 +17,11 @@ public record TokenIds(OptionalInt bos, List<Integer> eos, OptionalInt pad) {
   }
 
   /**
-   * The id to fill rows with: {@code pad} where the checkpoint names one, else 0 as LLM-Adapters
-   * does.
+   * The id to fill rows with: {@code pad} where the checkpoint names one, else the first of {@code
+   * eos}, as transformers' {@code generate} does, else 0.
    */
-  public int padOrZero() {
-    return pad.orElse(0);
+  public int padding() {
+    return pad.orElse(eos.isEmpty() ? 0 : eos.get(0));
   }
 
   void requireBelow(int vocabSize) {

@@ -81,9 +81,11 @@ final class ModelConfigTest {
   }
 
   @Test
-  void padsWithZeroWhereTheCheckpointNamesNoPad() {
-    assertThat(NONE.padOrZero()).isZero();
-    assertThat(new TokenIds(OptionalInt.empty(), List.of(), OptionalInt.of(5)).padOrZero())
+  void padsWithTheFirstEndTokenWhereTheCheckpointNamesNoPad() {
+    assertThat(new TokenIds(OptionalInt.empty(), List.of(7, 3), OptionalInt.empty()).padding())
+        .isEqualTo(7);
+    assertThat(NONE.padding()).isZero();
+    assertThat(new TokenIds(OptionalInt.empty(), List.of(), OptionalInt.of(5)).padding())
         .isEqualTo(5);
   }
 

@@ -1,4 +1,4 @@
-package org.llmadapters.conversion.safetensors;
+package org.llmadapters.conversion.tensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package org.llmadapters.eval.task;
+package org.llmadapters.conversion.files;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.google.errorprone.annotations.FormatMethod;
@@ -111,7 +111,8 @@ public final class JsonRecord {
     return problems.isEmpty() ? Optional.of(make.get()) : Optional.empty();
   }
 
-  List<String> problems() {
+  /** What is wrong with the record so far. */
+  public List<String> problems() {
     return problems;
   }
 

@@ -1,4 +1,4 @@
-package org.llmadapters.conversion.safetensors;
+package org.llmadapters.conversion.tensors;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,4 +1,4 @@
-package org.llmadapters.conversion.safetensors;
+package org.llmadapters.conversion.tensors;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,7 +12,7 @@ import org.llmadapters.graph.config.WeightDtype;
  */
 public final class TensorCodec {
   /** Bytes per element of every dtype of the format. */
-  static final Map<String, Integer> ELEMENT_BYTES =
+  public static final Map<String, Integer> ELEMENT_BYTES =
       Map.ofEntries(
           Map.entry("F64", 8),
           Map.entry("I64", 8),
@@ -31,7 +31,7 @@ public final class TensorCodec {
           Map.entry("F8_E5M2", 1));
 
   /** How much is read, converted and written at a time; a multiple of every element's size. */
-  static final int CHUNK_BYTES = 1 << 20;
+  public static final int CHUNK_BYTES = 1 << 20;
 
   private TensorCodec() {}
 
@@ -120,7 +120,7 @@ public final class TensorCodec {
     target.position(target.position() + count * dtype.bytes());
   }
 
-  static void writeAll(WritableByteChannel out, ByteBuffer bytes) throws IOException {
+  public static void writeAll(WritableByteChannel out, ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
       out.write(bytes);
     }

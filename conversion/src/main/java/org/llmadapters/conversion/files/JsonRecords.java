@@ -1,4 +1,4 @@
-package org.llmadapters.eval.task;
+package org.llmadapters.conversion.files;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;

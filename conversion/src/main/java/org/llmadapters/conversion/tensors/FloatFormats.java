@@ -1,4 +1,4 @@
-package org.llmadapters.conversion.safetensors;
+package org.llmadapters.conversion.tensors;
 
 /**
  * Conversions between the binary floating-point formats of weights: IEEE 754 binary64, binary32

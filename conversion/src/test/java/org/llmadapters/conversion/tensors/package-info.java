@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.conversion.tensors;
+
+import org.jspecify.annotations.NullMarked;
