@@ -27,7 +27,10 @@ public final class ModelAssets {
 
   private ModelAssets() {}
 
-  /** The file in {@code directory} that holds a tokenizer, if one does. */
+  /**
+   * The file in {@code directory} that holds a tokenizer, if one does; {@code vocab.json} does only
+   * together with {@code merges.txt}.
+   */
   public static Optional<String> tokenizer(Path directory) {
     return Stream.of("tokenizer.json", "tokenizer.model", "vocab.json")
         .filter(file -> Files.isRegularFile(directory.resolve(file)))

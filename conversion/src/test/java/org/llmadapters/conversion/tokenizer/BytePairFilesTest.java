@@ -178,4 +178,35 @@ final class BytePairFilesTest {
       assertThat(tokenizer.padId()).hasValue(7);
     }
   }
+
+  /** What Hugging Face's converter makes of the same two files. */
+  @Test
+  void givesTheIdsOfTheSameTokenizerAsTokenizerJson() throws IOException {
+    Path other = Files.createDirectory(directory.resolve("other"));
+    Files.writeString(
+        other.resolve("tokenizer.json"),
+        """
+        {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
+          {"id": 6, "content": "<|endoftext|>", "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": true, "special": true}],
+         "normalizer": null,
+         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true},
+         "post_processor": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false},
+         "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true},
+         "model": {"dropout": null, "unk_token": null, "continuing_subword_prefix": "",
+           "end_of_word_suffix": "", "fuse_unk": false, "vocab": VOCAB,
+           "merges": ["a b", "\u0120 a", "\u0120a b"]}}
+        """
+            .replace("VOCAB", VOCAB));
+    write("special_tokens_map.json", "{\"eos_token\":\"<|endoftext|>\"}");
+    try (Tokenizer pairs = Tokenizers.load(directory).orElseThrow();
+        Tokenizer json = Tokenizers.load(other).orElseThrow()) {
+      for (String text :
+          new String[] {"", "ab ab", " a  b", "ab<|endoftext|>c", "abc\u00e9\n a", "cab's 12ab"}) {
+        int[] ids = json.encode(text, true);
+        assertThat(pairs.encode(text, true)).as(text).containsExactly(ids);
+        assertThat(pairs.decode(ids, false)).isEqualTo(json.decode(ids, false));
+      }
+    }
+  }
 }

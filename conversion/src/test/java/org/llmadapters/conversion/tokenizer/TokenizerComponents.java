@@ -1,6 +1,7 @@
 package org.llmadapters.conversion.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -36,14 +37,9 @@ final class TokenizerComponents {
     return map.put("ab\0".getBytes(StandardCharsets.UTF_8)).array();
   }
 
-  private static ObjectNode pool() throws IOException {
+  private static JsonNode pool() throws IOException {
     String map = Base64.getEncoder().encodeToString(charsMap());
-    Path file = Files.createTempFile("components", ".json");
-    try {
-      return Json.readObject(Files.writeString(file, POOL.replace("CHARSMAP", map)));
-    } finally {
-      Files.delete(file);
-    }
+    return new ObjectMapper().readTree(POOL.replace("CHARSMAP", map));
   }
 
   private static ObjectNode tokenizer(JsonNode pool) {
@@ -57,7 +53,7 @@ final class TokenizerComponents {
 
   /** With one component of each section. */
   static ObjectNode any(Random random) throws IOException {
-    ObjectNode pool = pool();
+    JsonNode pool = pool();
     ObjectNode json = tokenizer(pool);
     for (String section : SECTIONS) {
       JsonNode choices = pool.path(section);
@@ -68,7 +64,7 @@ final class TokenizerComponents {
 
   /** One for each component. */
   static List<ObjectNode> each() throws IOException {
-    ObjectNode pool = pool();
+    JsonNode pool = pool();
     List<ObjectNode> all = new ArrayList<>();
     for (String section : SECTIONS) {
       for (JsonNode component : pool.path(section)) {

@@ -277,4 +277,37 @@ final class TokenizersTest {
     }
     assertThat(refused).isBetween(150, 599);
   }
+
+  @ParameterizedTest
+  @EnumSource
+  void namesThePaddingTokenWhereAFileDoes(Backend backend) throws IOException {
+    try (Tokenizer tokenizer = backend.load(directory)) {
+      assertThat(tokenizer.padId()).isEmpty();
+    }
+    config("{\"pad_token\": \"</s>\"}");
+    try (Tokenizer tokenizer = backend.load(directory)) {
+      assertThat(tokenizer.padId()).hasValue(2);
+    }
+    config("{\"pad_token\": \"[PAD]\"}");
+    try (Tokenizer tokenizer = backend.load(directory)) {
+      assertThat(tokenizer.padId()).isEmpty();
+    }
+  }
+
+  /** Hidden where a reader that looks at numbers of fields alone takes a number for a length. */
+  @Test
+  void refusesACharacterMapWhereverItStands() throws IOException {
+    Path file = TinyTokenizers.writeModel(directory);
+    byte[] good = Files.readAllBytes(file);
+    byte[] bad = {0x18, 0x05, 0x1a, 0x03, 0x12, 0x01, 'x'};
+    byte[] both = Arrays.copyOf(good, good.length + bad.length);
+    System.arraycopy(bad, 0, both, good.length, bad.length);
+    Files.write(file, both);
+    assertThatThrownBy(() -> Tokenizers.load(directory))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            file
+                + ": is not a SentencePiece model: precompiled_charsmap: it has 1 bytes, expected 4"
+                + " to 4194304");
+  }
 }
