@@ -11,13 +11,26 @@ import org.tensorflow.types.family.TFloating;
 /** What one adapter kind does at one linear layer. */
 interface Adapter {
 
+  /** A tensor of a layer. */
+  enum Replaced {
+    /** What the layer reads. */
+    INPUT,
+    /** What all behind the layer read. */
+    OUTPUT
+  }
+
+  /** The tensor whose place {@link #apply}'s result takes. */
+  default Replaced replaced(LinearSite site) {
+    return Replaced.OUTPUT;
+  }
+
   /**
-   * Builds the tensor that takes the place of the layer's output.
+   * Builds the tensor that takes the place of {@link #replaced}.
    *
    * @param tf of an empty graph: names are free
    * @param input dtype [B, T, in]
-   * @param output dtype [B, T, out]
-   * @return dtype [B, T, out]
+   * @param output dtype [B, T, out]; not to be read where the input is replaced
+   * @return dtype [B, T, in] or [B, T, out]
    */
   Operand<TFloating> apply(
       Ops tf,

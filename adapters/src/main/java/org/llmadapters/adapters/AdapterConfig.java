@@ -1,7 +1,7 @@
 package org.llmadapters.adapters;
 
 /** What the user asked for: one record per adapter kind. */
-public sealed interface AdapterConfig permits LoraConfig {
+public sealed interface AdapterConfig permits LoraConfig, BottleneckConfig {
 
   /** Which kind of adapter this configures. */
   AdapterKind kind();

@@ -7,14 +7,21 @@ import java.util.stream.Collectors;
  * The kinds of adapters, with their names on the command line and in {@code adapter_config.json}.
  */
 public enum AdapterKind {
-  LORA("lora", "LORA");
+  /** Low-rank changes of weights. */
+  LORA("lora", "LORA", true),
+  /** Bottlenecks behind or before a layer: AdapterH and AdapterP. */
+  SERIES("series", "BOTTLENECK", false),
+  /** Bottlenecks beside a layer. */
+  PARALLEL("parallel", "BOTTLENECK", false);
 
   private final String cliName;
   private final String peftType;
+  private final boolean merges;
 
-  AdapterKind(String cliName, String peftType) {
+  AdapterKind(String cliName, String peftType, boolean merges) {
     this.cliName = cliName;
     this.peftType = peftType;
+    this.merges = merges;
   }
 
   /** The name that {@code --adapter} takes. */
@@ -25,6 +32,11 @@ public enum AdapterKind {
   /** {@code peft_type} of {@code adapter_config.json}. */
   public String peftType() {
     return peftType;
+  }
+
+  /** Whether it can be merged into the weights of the model. */
+  public boolean merges() {
+    return merges;
   }
 
   /** The kind that {@code --adapter name} asks for. */

@@ -1,6 +1,7 @@
 package org.llmadapters.adapters;
 
 import java.util.List;
+import java.util.random.RandomGenerator;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
 
@@ -30,14 +31,47 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
 
   /** How a parameter starts. */
   public sealed interface Initializer {
+    /** The next element. */
+    double next(RandomGenerator random);
+
     /** All zeros. */
-    record Zeros() implements Initializer {}
+    record Zeros() implements Initializer {
+      @Override
+      public double next(RandomGenerator random) {
+        return 0;
+      }
+    }
+
+    /** All ones. */
+    record Ones() implements Initializer {
+      @Override
+      public double next(RandomGenerator random) {
+        return 1;
+      }
+    }
 
     /**
      * Uniform in {@code (-bound, bound)}.
      *
      * @param bound above 0
      */
-    record Uniform(double bound) implements Initializer {}
+    record Uniform(double bound) implements Initializer {
+      @Override
+      public double next(RandomGenerator random) {
+        return (2 * random.nextDouble() - 1) * bound;
+      }
+    }
+
+    /**
+     * Normally distributed around 0.
+     *
+     * @param deviation the standard deviation, above 0
+     */
+    record Normal(double deviation) implements Initializer {
+      @Override
+      public double next(RandomGenerator random) {
+        return random.nextGaussian() * deviation;
+      }
+    }
   }
 }

@@ -12,6 +12,7 @@ public final class Adapters {
   static Adapter of(AdapterConfig config) {
     return switch (config.kind()) {
       case LORA -> new LoraAdapter((LoraConfig) config);
+      case SERIES, PARALLEL -> new BottleneckAdapter((BottleneckConfig) config);
     };
   }
 

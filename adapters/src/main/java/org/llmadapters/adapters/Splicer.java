@@ -180,7 +180,12 @@ public final class Splicer {
         Operand<TFloating> output =
             standIn(OUTPUT, type, site.output(), -1, -1, site.outFeatures());
         Operand<TFloating> result = adapter.apply(tf, site, input, output, this);
-        return relocate(scratch.toGraphDef(), result.asOutput().op().name());
+        String replaced =
+            switch (adapter.replaced(site)) {
+              case INPUT -> site.input();
+              case OUTPUT -> site.output();
+            };
+        return relocate(scratch.toGraphDef(), result.asOutput().op().name(), replaced);
       }
     }
 
@@ -215,7 +220,7 @@ public final class Splicer {
       return tf.withName(name).placeholder(type, Placeholder.shape(Shape.of(shape)));
     }
 
-    private Fragment relocate(GraphDef built, String result) {
+    private Fragment relocate(GraphDef built, String result, String replaced) {
       String prefix = prefix(adapterName) + site.node("");
       List<NodeDef> moved = new ArrayList<>();
       for (NodeDef node : built.getNodeList()) {
@@ -226,7 +231,7 @@ public final class Splicer {
         node.getInputList().forEach(input -> copy.addInput(relocate(input, prefix)));
         moved.add(copy.build());
       }
-      return new Fragment(moved, site.output(), prefix + result);
+      return new Fragment(moved, replaced, prefix + result);
     }
 
     private String relocate(String input, String prefix) {

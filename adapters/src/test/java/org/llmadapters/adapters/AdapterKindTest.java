@@ -19,6 +19,6 @@ final class AdapterKindTest {
   void rejectsOtherNamesAndListsThoseThereAre() {
     assertThatThrownBy(() -> AdapterKind.ofCliName("LORA"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("unknown adapter \"LORA\"; known: lora");
+        .hasMessage("unknown adapter \"LORA\"; known: lora, series, parallel");
   }
 }

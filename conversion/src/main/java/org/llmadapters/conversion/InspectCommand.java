@@ -5,9 +5,11 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.graph.config.AttentionConfig;
@@ -127,6 +129,15 @@ public final class InspectCommand implements Callable<Integer> {
         line(out, "lora_alpha", lora.loraAlpha());
         line(out, "lora_dropout", lora.loraDropout());
         line(out, "target_modules", text(lora.targetModules()));
+      }
+      case SERIES, PARALLEL -> {
+        BottleneckConfig bottleneck = (BottleneckConfig) config;
+        line(out, "bottleneck_size", bottleneck.bottleneckSize());
+        line(out, "non_linearity", bottleneck.nonLinearity().hfName());
+        line(out, "adapter_dropout", bottleneck.adapterDropout());
+        OptionalDouble scaling = bottleneck.scaling();
+        line(out, "scaling", scaling.isPresent() ? scaling.getAsDouble() : "learned");
+        line(out, "target_modules", text(bottleneck.targetModules()));
       }
     }
   }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Function;
@@ -25,6 +26,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
+import org.llmadapters.adapters.BottleneckConfig;
+import org.llmadapters.adapters.BottleneckConfig.InitWeights;
+import org.llmadapters.adapters.BottleneckConfig.Placement;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
@@ -40,6 +44,7 @@ import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.Activation;
 import org.llmadapters.training.AdapterTrainee;
 import org.llmadapters.training.OptimizerConfig;
 import org.llmadapters.training.ReplicatedFunction.Execution;
@@ -57,6 +62,7 @@ final class AdapterContractTest {
    * One kind of adapter, in the configuration that is tested.
    *
    * @param config of the adapter for a family
+   * @param modules that it is for, relative to a block
    * @param startsAsIdentity whether a new adapter must not change anything
    * @param merges whether it can be merged into the weights
    * @param parameters names of the trained tensors of a module
@@ -64,6 +70,7 @@ final class AdapterContractTest {
    */
   private record Kind(
       Function<Architecture, AdapterConfig> config,
+      Function<Architecture, List<String>> modules,
       boolean startsAsIdentity,
       boolean merges,
       List<String> parameters,
@@ -73,7 +80,8 @@ final class AdapterContractTest {
       Map.of(
           AdapterKind.LORA,
           new Kind(
-              family -> new LoraConfig(7, 14, 0, targets(family)),
+              family -> new LoraConfig(7, 14, 0, targets(family, attentionAndMlp(family))),
+              AdapterContractTest::attentionAndMlp,
               true,
               true,
               List.of("lora_A.weight", "lora_B.weight"),
@@ -82,6 +90,44 @@ final class AdapterContractTest {
                 int hidden = config.sizes().hiddenSize();
                 int queries = isFused(config) ? 3 * hidden : hidden;
                 return 2 * (7L * (hidden + queries) + 7L * (20 + hidden));
+              }),
+          AdapterKind.SERIES,
+          new Kind(
+              family ->
+                  new BottleneckConfig(
+                      7,
+                      Activation.TANH,
+                      0,
+                      OptionalDouble.of(2),
+                      InitWeights.BERT,
+                      Placement.ADAPTER_H,
+                      targets(family, mlp(family))),
+              AdapterContractTest::mlp,
+              false,
+              false,
+              List.of("adapter_down.weight", "adapter_up.weight"),
+              // both projections carry a bottleneck from the hidden states to themselves
+              config -> 2 * 2 * 2 * 7L * config.sizes().hiddenSize()),
+          AdapterKind.PARALLEL,
+          new Kind(
+              family ->
+                  new BottleneckConfig(
+                      7,
+                      Activation.GELU,
+                      0,
+                      OptionalDouble.empty(),
+                      InitWeights.MAM_ADAPTER,
+                      Placement.PARALLEL,
+                      targets(family, attentionAndMlp(family))),
+              AdapterContractTest::attentionAndMlp,
+              true,
+              false,
+              List.of("adapter_down.weight", "adapter_up.weight", "adapter_scaling"),
+              // as LoRA, and one scale for each module
+              config -> {
+                int hidden = config.sizes().hiddenSize();
+                int queries = isFused(config) ? 3 * hidden : hidden;
+                return 2 * (7L * (hidden + queries) + 1 + 7L * (20 + hidden) + 1);
               }));
 
   private static final TokenIds TOKEN_IDS =
@@ -179,7 +225,10 @@ final class AdapterContractTest {
     assertThat(FAMILIES.keySet()).containsExactlyInAnyOrder(Architecture.values());
     assertThat(MODULES.keySet()).containsExactlyInAnyOrder(Architecture.values());
     KINDS.forEach(
-        (name, kind) -> assertThat(kind.config().apply(Architecture.LLAMA).kind()).isEqualTo(name));
+        (name, kind) -> {
+          assertThat(kind.config().apply(Architecture.LLAMA).kind()).isEqualTo(name);
+          assertThat(kind.merges()).isEqualTo(name.merges());
+        });
     FAMILIES.forEach(
         (name, config) -> assertThat(Architecture.of(config.modelType())).isEqualTo(name));
   }
@@ -192,19 +241,29 @@ final class AdapterContractTest {
     return Objects.requireNonNull(MODULES.get(family), "no entry for " + family);
   }
 
+  private static List<String> attentionAndMlp(Architecture family) {
+    return modules(family).subList(1, 3);
+  }
+
+  /** The first projection of an MLP, and the last. */
+  private static List<String> mlp(Architecture family) {
+    String last = modules(family).get(2);
+    String path = last.substring(0, last.lastIndexOf('.') + 1);
+    return List.of(path + family.spec().names().mlp().up(), last);
+  }
+
   /** Whole paths: GPT-2 calls two modules c_proj. */
-  private static TargetModules targets(Architecture family) {
-    List<String> modules = modules(family);
-    String block = modules.get(0).replace(".", "\\.") + "[01]\\.";
-    return new TargetModules.Regex(block + "(" + modules.get(1) + "|" + modules.get(2) + ")");
+  private static TargetModules targets(Architecture family, List<String> modules) {
+    String block = modules(family).get(0).replace(".", "\\.") + "[01]\\.";
+    return new TargetModules.Regex(block + "(" + String.join("|", modules) + ")");
   }
 
   /** Names of the variables of an adapter at both modules of both layers. */
-  private static List<String> variables(Architecture family, List<String> parameters) {
+  private static List<String> variables(Architecture family, Kind kind) {
     List<String> names = new ArrayList<>();
     for (int layer = 0; layer < 2; layer++) {
-      for (String module : modules(family).subList(1, 3)) {
-        for (String parameter : parameters) {
+      for (String module : kind.modules().apply(family)) {
+        for (String parameter : kind.parameters()) {
           names.add(modules(family).get(0) + layer + "." + module + "." + parameter);
         }
       }
@@ -359,7 +418,12 @@ final class AdapterContractTest {
     if (!kind(kind).merges()) {
       assertThatThrownBy(
               () -> Merger.merge(checkpoint, adapterDirectory, output, Optional.empty(), false))
-          .isInstanceOf(IllegalArgumentException.class);
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "%s: an adapter of the kind %s computes more than a change of weights and cannot be"
+                  + " merged, as these can: lora; export it without --merge, which keeps it beside"
+                  + " the model",
+              adapterDirectory, kind.cliName());
       assertThat(output).doesNotExist();
       return;
     }
@@ -377,7 +441,7 @@ final class AdapterContractTest {
   void trainsExactlyItsOwnVariables(AdapterKind kind, Architecture family, WeightDtype dtype)
       throws IOException {
     BaseModel base = base(family, dtype);
-    List<String> expected = variables(family, kind(kind).parameters());
+    List<String> expected = variables(family, kind(kind));
     try (AdapterTrainee trainee = fresh(base, kind)) {
       assertThat(trainee.variables())
           .extracting(Weight::name)

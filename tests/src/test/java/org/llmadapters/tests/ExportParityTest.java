@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.export.ExportConfig;
@@ -70,6 +71,20 @@ final class ExportParityTest {
   void theAdaptedModelHasTheLogitsAndSequences(String family, boolean merge) throws IOException {
     String adapter = family + "/adapters/lora";
     check(family, adapter, Optional.of(Golden.path(adapter)), merge);
+  }
+
+  /** These cannot be merged. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama, lla-adapterh",
+    "llama, lla-parallel",
+    "opt, lla-adapterp",
+    "bloom, lla-adapterh"
+  })
+  void theModelWithABottleneckHasTheLogitsAndSequences(String family, String name)
+      throws IOException {
+    String adapter = family + "/adapters/" + name;
+    check(family, adapter, Optional.of(Golden.path(adapter)), false);
   }
 
   private void check(String family, String values, Optional<Path> adapter, boolean merge)

@@ -110,11 +110,16 @@ final class GenerationParityTest {
     return Golden.directories("").stream()
         .flatMap(
             family ->
-                Golden.directories(family).contains("adapters")
-                    ? Stream.of(
-                        Arguments.of(family, family),
-                        Arguments.of(family, family + "/adapters/lora"))
-                    : Stream.of(Arguments.of(family, family)));
+                Stream.concat(Stream.of(family), adapters(family))
+                    .map(values -> Arguments.of(family, values)));
+  }
+
+  private static Stream<String> adapters(String family) {
+    return Golden.directories(family).contains("adapters")
+        ? Golden.directories(family + "/adapters").stream()
+            .map(adapter -> family + "/adapters/" + adapter)
+            .filter(adapter -> Golden.directories(adapter).contains("generation"))
+        : Stream.empty();
   }
 
   static Stream<Arguments> compiled() {

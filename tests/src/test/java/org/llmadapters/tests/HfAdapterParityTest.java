@@ -14,6 +14,7 @@ import static org.llmadapters.tests.Parity.step;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,7 +22,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -46,8 +46,8 @@ import org.llmadapters.training.TrainingStep;
 import org.llmadapters.training.UpdateRate;
 
 /**
- * LoRA on golden checkpoints, from PEFT's files to trained tensors, against what PEFT and PyTorch
- * compute. Full tensors; logits where {@code attention_mask} is 1.
+ * Adapters on golden checkpoints, from PEFT's and LLM-Adapters' files to trained tensors, against
+ * what these and PyTorch compute. Full tensors; logits where {@code attention_mask} is 1.
  */
 final class HfAdapterParityTest {
   /**
@@ -73,8 +73,17 @@ final class HfAdapterParityTest {
     return families(family -> Golden.directories(family + "/adapters").stream());
   }
 
-  static Stream<String> trained() {
-    return families(family -> Stream.of("lora")).map(arguments -> (String) arguments.get()[0]);
+  /** Those of which there are values after five steps. */
+  static Stream<Arguments> trained() {
+    return adapters()
+        .filter(
+            pair -> {
+              try (Golden golden = Golden.open(pair.get()[0] + "/adapters/" + pair.get()[1])) {
+                return golden.has("train.losses");
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
   }
 
   private static Stream<Arguments> families(Function<String, Stream<String>> adapters) {
@@ -121,18 +130,19 @@ final class HfAdapterParityTest {
 
   @ParameterizedTest
   @MethodSource("trained")
-  void fiveStepsOfAdamWGiveTheSameAdapter(String family) throws IOException {
-    checkFiveSteps(family, false);
+  void fiveStepsOfAdamWGiveTheSameAdapter(String family, String adapter) throws IOException {
+    checkFiveSteps(family, adapter, false);
   }
 
-  @Test
-  void fiveCompiledStepsGiveTheSameAdapter() throws IOException {
-    checkFiveSteps("llama", true);
+  @ParameterizedTest
+  @ValueSource(strings = {"lora", "lla-adapterh-learned", "lla-parallel"})
+  void fiveCompiledStepsGiveTheSameAdapter(String adapter) throws IOException {
+    checkFiveSteps("llama", adapter, true);
   }
 
-  private void checkFiveSteps(String family, boolean xla) throws IOException {
-    try (AdapterTrainee trainee = trainee(family, "lora");
-        Golden golden = Golden.open(family + "/adapters/lora")) {
+  private void checkFiveSteps(String family, String adapter, boolean xla) throws IOException {
+    try (AdapterTrainee trainee = trainee(family, adapter);
+        Golden golden = Golden.open(family + "/adapters/" + adapter)) {
       TrainingStep step = step(trainee, ADAM, new Execution(1, xla));
       float[] losses = golden.floats("train.losses");
       for (int i = 0; i < 5; i++) {
@@ -169,7 +179,7 @@ final class HfAdapterParityTest {
    * batches count 14 tokens, so that is the same.
    */
   static Stream<String> scheduled() {
-    return trained()
+    return Golden.directories("").stream()
         .filter(
             family -> Files.exists(Golden.path(family + "/adapters/lora").resolve("sched.json")));
   }

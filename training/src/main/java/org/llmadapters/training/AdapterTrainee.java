@@ -10,7 +10,6 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
-import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.PeftAdapter;
@@ -84,10 +83,8 @@ public final class AdapterTrainee implements Trainee {
 
   private static float[] initialValue(AdapterParameter parameter, SplittableRandom random) {
     float[] values = new float[Math.toIntExact(parameter.elements())];
-    if (parameter.initializer() instanceof Initializer.Uniform uniform) {
-      for (int i = 0; i < values.length; i++) {
-        values[i] = (float) ((2 * random.nextDouble() - 1) * uniform.bound());
-      }
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) parameter.initializer().next(random);
     }
     return values;
   }

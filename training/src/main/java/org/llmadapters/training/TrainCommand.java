@@ -58,7 +58,7 @@ public final class TrainCommand implements Callable<Integer> {
       names = "--adapter",
       paramLabel = "KIND",
       required = true,
-      description = "lora, or full to train all weights.")
+      description = "lora, series, parallel, or full to train all weights.")
   private String adapter = "";
 
   @Option(
@@ -77,6 +77,7 @@ public final class TrainCommand implements Callable<Integer> {
   private @Nullable Path config;
 
   @Mixin private LoraFlags lora = new LoraFlags();
+  @Mixin private BottleneckFlags bottleneck = new BottleneckFlags();
   @Mixin private LoopFlags loop = new LoopFlags();
   @Mixin private OutputFlags outputs = new OutputFlags();
 
@@ -100,7 +101,7 @@ public final class TrainCommand implements Callable<Integer> {
     @Option(
         names = "--target-modules",
         description =
-            "Module names separated by commas, or one regular expression for whole paths (default: queries and values, e.g. q_proj,v_proj or query_key_value).")
+            "Module names separated by commas, or one regular expression for whole paths (default: for lora queries and values, e.g. q_proj,v_proj or query_key_value; for series and parallel those of LLM-Adapters).")
     private @Nullable String targetModules;
 
     LoraConfig toConfig(Path model) throws IOException {
@@ -324,6 +325,11 @@ public final class TrainCommand implements Callable<Integer> {
     return Optional.of(
         switch (AdapterKind.ofCliName(adapter)) {
           case LORA -> lora.toConfig(model);
+          case SERIES, PARALLEL ->
+              bottleneck.toConfig(
+                  AdapterKind.ofCliName(adapter),
+                  model,
+                  Optional.ofNullable(lora.targetModules).map(LoraFlags::named));
         });
   }
 }

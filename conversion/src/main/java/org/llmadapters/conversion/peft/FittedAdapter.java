@@ -2,13 +2,16 @@ package org.llmadapters.conversion.peft;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.Adapters;
 import org.llmadapters.adapters.Splicer;
@@ -90,6 +93,9 @@ public final class FittedAdapter implements AutoCloseable {
    *     layer without a weight of its own
    */
   public Map<String, LinearSite> mergedWeights(BaseGraph base) throws IOException {
+    if (!files.config().kind().merges()) {
+      throw cannotBeMerged();
+    }
     Set<String> known = new HashSet<>();
     base.weights().stream().map(Weight::name).forEach(known::add);
     Map<String, LinearSite> merged = new LinkedHashMap<>();
@@ -108,9 +114,6 @@ public final class FittedAdapter implements AutoCloseable {
       }
       merged.put(weight, site);
     }
-    if (!merged.isEmpty()) {
-      delta(merged.values().iterator().next());
-    }
     return merged;
   }
 
@@ -124,15 +127,21 @@ public final class FittedAdapter implements AutoCloseable {
     for (String name : Adapters.parameterNames(files.config())) {
       values.put(name, files.tensor(site.module() + "." + name));
     }
-    return Adapters.mergeInto(files.config(), site, values)
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    directory
-                        + ": an adapter of the kind "
-                        + files.config().kind().cliName()
-                        + " computes more than a change of weights and cannot be merged; use it"
-                        + " without merging it"));
+    return Adapters.mergeInto(files.config(), site, values).orElseThrow(this::cannotBeMerged);
+  }
+
+  private IllegalArgumentException cannotBeMerged() {
+    return new IllegalArgumentException(
+        String.format(
+            "%s: an adapter of the kind %s computes more than a change of weights and cannot be"
+                + " merged, as these can: %s; export it without --merge, which keeps it beside the"
+                + " model",
+            directory,
+            files.config().kind().cliName(),
+            Arrays.stream(AdapterKind.values())
+                .filter(AdapterKind::merges)
+                .map(AdapterKind::cliName)
+                .collect(Collectors.joining(", "))));
   }
 
   @Override

@@ -1,10 +1,8 @@
 package org.llmadapters.conversion.peft;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -12,11 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.llmadapters.adapters.AdapterConfig;
-import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.AdapterParameter;
-import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.NearestName;
@@ -36,6 +31,7 @@ import org.llmadapters.graph.config.WeightDtype;
  *   adapter_config.json        peft_type, the kind's options, target_modules, ...
  *   adapter_model.safetensors  one tensor per parameter, called base_model.model. + its name, e.g.
  *                              base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
+ *                              base_model.model.model.layers.0.mlp.up_proj.adapter_down.weight
  *   adapter_model.bin          the same in PyTorch's format, read where there is no other
  * </pre>
  *
@@ -80,7 +76,7 @@ public final class PeftAdapter implements AutoCloseable {
       throw new FormatException(directory, "has no %s; expected an adapter directory", CONFIG_FILE);
     }
     JsonFields fields = JsonFields.of(configFile, Json.readObject(configFile));
-    AdapterConfig config = readConfig(configFile, fields);
+    AdapterConfig config = AdapterConfigJson.read(configFile, fields);
     TensorFile file = openTensors(directory);
     try {
       return new PeftAdapter(
@@ -103,27 +99,6 @@ public final class PeftAdapter implements AutoCloseable {
         "has neither %s nor %s; expected an adapter directory",
         TENSORS_FILE,
         PYTORCH_FILE);
-  }
-
-  private static AdapterConfig readConfig(Path file, JsonFields fields) {
-    String peftType = fields.requireString("peft_type");
-    fields.throwIfAny();
-    AdapterKind kind =
-        Arrays.stream(AdapterKind.values())
-            .filter(known -> known.peftType().equals(peftType))
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    new FormatException(
-                        file,
-                        "peft_type \"%s\" is not supported; supported: %s",
-                        peftType,
-                        Arrays.stream(AdapterKind.values())
-                            .map(AdapterKind::peftType)
-                            .collect(Collectors.joining(", "))));
-    return switch (kind) {
-      case LORA -> LoraConfigJson.read(file, fields);
-    };
   }
 
   private static Map<String, TensorInfo> strip(TensorFile file) {
@@ -238,13 +213,8 @@ public final class PeftAdapter implements AutoCloseable {
       }
       writer.commit();
     }
-    Json.write(directory.resolve(CONFIG_FILE), json(config, baseModelNameOrPath));
-  }
-
-  private static ObjectNode json(AdapterConfig config, String baseModelNameOrPath) {
-    return switch (config.kind()) {
-      case LORA -> LoraConfigJson.write((LoraConfig) config, baseModelNameOrPath);
-    };
+    Json.write(
+        directory.resolve(CONFIG_FILE), AdapterConfigJson.write(config, baseModelNameOrPath));
   }
 
   @Override

@@ -156,7 +156,7 @@ final class PeftAdapterTest {
         .isInstanceOf(FormatException.class)
         .hasMessage(
             edited.resolve("adapter_config.json")
-                + ": peft_type \"IA3\" is not supported; supported: LORA");
+                + ": peft_type \"IA3\" is not supported; supported: LORA, BOTTLENECK");
   }
 
   @Test

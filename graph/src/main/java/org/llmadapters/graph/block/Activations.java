@@ -27,6 +27,9 @@ public final class Activations {
     return switch (activation) {
       case SILU -> Swish.swish(tf, x);
       case RELU -> tf.nn.relu(x);
+      case TANH -> tf.math.tanh(x);
+      case SIGMOID -> tf.math.sigmoid(x);
+      case RELU6 -> tf.nn.relu6(x);
       case GELU, GELU_TANH, QUICK_GELU -> {
         Operand<TFloat32> wide = tf.dtypes.cast(x, TFloat32.class);
         yield TensorTypes.cast(tf, tf.math.mul(wide, share(tf, activation, wide)), dtype);

@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/** The non-linearity of an MLP, with the names that Hugging Face's {@code ACT2FN} has for it. */
+/**
+ * The non-linearity of an MLP or an adapter, with the names that Hugging Face's {@code ACT2FN} has
+ * for it.
+ */
 public enum Activation {
   /** {@code x * sigmoid(x)}. */
   SILU("silu", "swish"),
@@ -16,7 +19,13 @@ public enum Activation {
   /** {@code x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2}. */
   GELU_TANH("gelu_new", "gelu_pytorch_tanh", "gelu_fast"),
   /** {@code x * sigmoid(1.702 x)}. */
-  QUICK_GELU("quick_gelu");
+  QUICK_GELU("quick_gelu"),
+  /** {@code tanh(x)}. */
+  TANH("tanh"),
+  /** {@code 1 / (1 + exp(-x))}. */
+  SIGMOID("sigmoid"),
+  /** {@code min(max(x, 0), 6)}. */
+  RELU6("relu6");
 
   private final ImmutableList<String> hfNames;
 

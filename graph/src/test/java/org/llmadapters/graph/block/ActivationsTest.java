@@ -51,6 +51,9 @@ final class ActivationsTest {
     "gelu_fast, gelu_fast",
     "gelu_pytorch_tanh, gelu_pytorch_tanh",
     "quick_gelu, quick_gelu",
+    "tanh, tanh",
+    "sigmoid, sigmoid",
+    "relu6, relu6",
     "gelu_new, bloom_gelu"
   })
   void givesTheGoldenValues(String name, String golden) throws IOException {
