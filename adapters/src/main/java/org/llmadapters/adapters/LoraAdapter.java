@@ -17,7 +17,8 @@ import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TFloating;
 
 /**
- * {@code y + (lora_alpha / r) * B(A(dropout(x)))} with {@code A} [r, in] and {@code B} [out, r].
+ * {@code y + scaling * B(A(dropout(x)))} with {@code A} [r, in] and {@code B} [out, r], where
+ * {@code scaling} is {@code lora_alpha / r} or, rank-stabilized, {@code lora_alpha / sqrt(r)}.
  *
  * <p>{@code A} starts uniform in {@code (-1/sqrt(in), 1/sqrt(in))}, which is PEFT's Kaiming
  * initialisation with a = sqrt(5), and {@code B} starts at zero, so a new adapter changes nothing.
@@ -58,7 +59,7 @@ final class LoraAdapter implements Adapter {
       AdapterParameters parameters) {
     long in = site.inFeatures();
     long out = site.outFeatures();
-    long r = config.r();
+    long r = config.rankOf(site.module());
     Operand<TFloating> loraA =
         TensorTypes.cast(
             tf,
@@ -79,7 +80,9 @@ final class LoraAdapter implements Adapter {
         BatchProduct.of(tf, x, repeated(tf, loraA, batch, r, in), true); // [B, T, R]
     Operand<TFloating> scaled =
         tf.math.mul(
-            narrow, TensorTypes.cast(tf, tf.constant((float) config.scaling()), site.dtype()));
+            narrow,
+            TensorTypes.cast(
+                tf, tf.constant((float) config.scalingOf(site.module())), site.dtype()));
     return tf.math.add(
         output, BatchProduct.of(tf, scaled, repeated(tf, loraB, batch, out, r), true));
   }
@@ -92,7 +95,9 @@ final class LoraAdapter implements Adapter {
       throw new IllegalArgumentException(
           site.module() + ": needs " + LORA_A + " and " + LORA_B + ", got " + values.keySet());
     }
-    WeightDelta delta = new WeightDelta(loraB, loraA, config.r(), config.scaling());
+    String module = site.module();
+    WeightDelta delta =
+        new WeightDelta(loraB, loraA, config.rankOf(module), config.scalingOf(module));
     return Optional.of(site.layout() == WeightLayout.OUT_IN ? delta : delta.transposed());
   }
 

@@ -7,26 +7,48 @@ import org.llmadapters.graph.spec.ModuleNames;
  * LoRA: {@code y + (lora_alpha / r) * B(A(dropout(x)))}, with {@code A} [r, in] and {@code B} [out,
  * r] in float32.
  *
- * <p>Source: Hu et al. 2021, arXiv:2106.09685; file format and names: PEFT's {@code LoraConfig}.
+ * <p>Source: Hu et al. 2021, arXiv:2106.09685; rank-stabilized: Kalajdzievski 2023,
+ * arXiv:2312.03732; file format and names: PEFT's {@code LoraConfig}.
  *
  * @param r rank
  * @param loraAlpha {@code lora_alpha}: {@code lora_alpha / r} scales the update
+ * @param useRslora {@code use_rslora}: {@code lora_alpha / sqrt(r)} scales it
  * @param loraDropout {@code lora_dropout}: probability of dropping an element of the input, while
  *     training only
  * @param targetModules the linear modules that get an adapter
+ * @param patterns modules with a rank or a {@code lora_alpha} of their own
  */
-public record LoraConfig(int r, double loraAlpha, double loraDropout, TargetModules targetModules)
+public record LoraConfig(
+    int r,
+    double loraAlpha,
+    boolean useRslora,
+    double loraDropout,
+    TargetModules targetModules,
+    LoraPatterns patterns)
     implements AdapterConfig {
 
   public LoraConfig {
-    if (r < 1 || r > 1 << 16) {
-      throw new IllegalArgumentException("r must be between 1 and 65536, got " + r);
-    }
-    if (!(loraAlpha > 0 && loraAlpha < 1e9)) {
-      throw new IllegalArgumentException("lora_alpha must be in (0, 1e9), got " + loraAlpha);
-    }
+    requireRank("r", r);
+    requireAlpha("lora_alpha", loraAlpha);
     if (!(loraDropout >= 0 && loraDropout < 1)) {
       throw new IllegalArgumentException("lora_dropout must be in [0, 1), got " + loraDropout);
+    }
+  }
+
+  /** Plain LoRA, with the same rank and scale for all modules. */
+  public LoraConfig(int r, double loraAlpha, double loraDropout, TargetModules targetModules) {
+    this(r, loraAlpha, false, loraDropout, targetModules, LoraPatterns.NONE);
+  }
+
+  static void requireRank(String name, int r) {
+    if (r < 1 || r > 1 << 16) {
+      throw new IllegalArgumentException(name + " must be between 1 and 65536, got " + r);
+    }
+  }
+
+  static void requireAlpha(String name, double loraAlpha) {
+    if (!(loraAlpha > 0 && loraAlpha < 1e9)) {
+      throw new IllegalArgumentException(name + " must be in (0, 1e9), got " + loraAlpha);
     }
   }
 
@@ -42,9 +64,15 @@ public record LoraConfig(int r, double loraAlpha, double loraDropout, TargetModu
         : TargetModules.of(names.query(), names.value());
   }
 
-  /** {@code lora_alpha / r}. */
-  public double scaling() {
-    return loraAlpha / r;
+  /** The rank of the adapter at {@code module}. */
+  public int rankOf(String module) {
+    return patterns.rankOf(module).orElse(r);
+  }
+
+  /** What scales the update of {@code module}: {@code lora_alpha / r}, or {@code / sqrt(r)}. */
+  public double scalingOf(String module) {
+    double rank = rankOf(module);
+    return patterns.alphaOf(module).orElse(loraAlpha) / (useRslora ? Math.sqrt(rank) : rank);
   }
 
   @Override

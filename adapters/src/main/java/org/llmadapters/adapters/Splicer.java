@@ -116,18 +116,8 @@ public final class Splicer {
   }
 
   private static List<LinearSite> targets(TargetModules targetModules, List<LinearSite> sites) {
-    List<String> unmatched = new ArrayList<>();
-    if (targetModules instanceof TargetModules.Names names) {
-      names.names().stream()
-          .filter(
-              target ->
-                  sites.stream()
-                      .noneMatch(site -> TargetModules.Names.matches(target, site.module())))
-          .forEach(unmatched::add);
-    } else if (targetModules instanceof TargetModules.Regex regex
-        && sites.stream().noneMatch(site -> regex.matches(site.module()))) {
-      unmatched.add(regex.regex());
-    }
+    List<String> unmatched =
+        targetModules.unmatched(sites.stream().map(LinearSite::module).toList());
     if (!unmatched.isEmpty()) {
       Set<String> known = new TreeSet<>();
       sites.forEach(site -> known.add(site.module().substring(site.module().lastIndexOf('.') + 1)));

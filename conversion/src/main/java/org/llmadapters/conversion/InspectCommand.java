@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
@@ -128,6 +129,13 @@ public final class InspectCommand implements Callable<Integer> {
         line(out, "r", lora.r());
         line(out, "lora_alpha", lora.loraAlpha());
         line(out, "lora_dropout", lora.loraDropout());
+        if (lora.useRslora()) {
+          line(out, "use_rslora", true);
+        }
+        if (!lora.patterns().equals(LoraPatterns.NONE)) {
+          line(out, "rank_pattern", lora.patterns().rank());
+          line(out, "alpha_pattern", lora.patterns().alpha());
+        }
         line(out, "target_modules", text(lora.targetModules()));
       }
       case SERIES, PARALLEL -> {
@@ -143,9 +151,19 @@ public final class InspectCommand implements Callable<Integer> {
   }
 
   private static String text(TargetModules targets) {
-    return targets instanceof TargetModules.Names names
-        ? String.join(", ", names.names())
-        : targets instanceof TargetModules.Regex regex ? regex.regex() : targets.toString();
+    if (targets instanceof TargetModules.Names names) {
+      return String.join(", ", names.names());
+    }
+    if (targets instanceof TargetModules.Regex regex) {
+      return regex.regex();
+    }
+    if (targets instanceof TargetModules.InLayers some) {
+      return text(some.targets()) + " in layers " + some.layers();
+    }
+    if (targets instanceof TargetModules.Except except) {
+      return text(except.targets()) + " except " + text(except.excluded());
+    }
+    return TargetModules.AllLinear.NAME;
   }
 
   private static void line(PrintWriter out, String name, Object value) {

@@ -73,19 +73,6 @@ final class HfAdapterParityTest {
     return families(family -> Golden.directories(family + "/adapters").stream());
   }
 
-  /** Those of which there are values after five steps. */
-  static Stream<Arguments> trained() {
-    return adapters()
-        .filter(
-            pair -> {
-              try (Golden golden = Golden.open(pair.get()[0] + "/adapters/" + pair.get()[1])) {
-                return golden.has("train.losses");
-              } catch (IOException e) {
-                throw new UncheckedIOException(e);
-              }
-            });
-  }
-
   private static Stream<Arguments> families(Function<String, Stream<String>> adapters) {
     return Golden.directories("").stream()
         .filter(family -> Golden.directories(family).contains("adapters"))
@@ -128,8 +115,25 @@ final class HfAdapterParityTest {
     return PREFIX + variable.substring("adapters.default.".length());
   }
 
+  /** The adapters with golden values of five steps. */
+  static Stream<Arguments> stepped() {
+    return adapters().filter(arguments -> hasFiveSteps(arguments.get()));
+  }
+
+  private static boolean hasFiveSteps(Object[] familyAndAdapter) {
+    Path golden = Golden.path(familyAndAdapter[0] + "/adapters/" + familyAndAdapter[1]);
+    if (!Files.exists(golden.resolve("golden.safetensors"))) {
+      return false;
+    }
+    try (Golden values = Golden.open(familyAndAdapter[0] + "/adapters/" + familyAndAdapter[1])) {
+      return !values.names("after.").isEmpty();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @ParameterizedTest
-  @MethodSource("trained")
+  @MethodSource("stepped")
   void fiveStepsOfAdamWGiveTheSameAdapter(String family, String adapter) throws IOException {
     checkFiveSteps(family, adapter, false);
   }

@@ -3,21 +3,14 @@ package org.llmadapters.training;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
-import org.llmadapters.adapters.LoraConfig;
-import org.llmadapters.adapters.TargetModules;
-import org.llmadapters.conversion.DirectoryKind;
-import org.llmadapters.conversion.ModelAssets;
-import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
-import org.llmadapters.graph.arch.Architecture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -80,51 +73,6 @@ public final class TrainCommand implements Callable<Integer> {
   @Mixin private BottleneckFlags bottleneck = new BottleneckFlags();
   @Mixin private LoopFlags loop = new LoopFlags();
   @Mixin private OutputFlags outputs = new OutputFlags();
-
-  /** The options of LoRA, named as in PEFT. */
-  static final class LoraFlags {
-    @Option(names = "--r", defaultValue = "8", description = "Rank (default ${DEFAULT-VALUE}).")
-    private int r;
-
-    @Option(
-        names = "--lora-alpha",
-        defaultValue = "16",
-        description = "alpha / r scales the update (default ${DEFAULT-VALUE}).")
-    private double loraAlpha;
-
-    @Option(
-        names = "--lora-dropout",
-        defaultValue = "0.05",
-        description = "Dropout on the adapter's input (default ${DEFAULT-VALUE}).")
-    private double loraDropout;
-
-    @Option(
-        names = "--target-modules",
-        description =
-            "Module names separated by commas, or one regular expression for whole paths (default: for lora queries and values, e.g. q_proj,v_proj or query_key_value; for series and parallel those of LLM-Adapters).")
-    private @Nullable String targetModules;
-
-    LoraConfig toConfig(Path model) throws IOException {
-      return new LoraConfig(
-          r,
-          loraAlpha,
-          loraDropout,
-          targetModules == null ? defaultTargets(model) : named(targetModules));
-    }
-
-    private static TargetModules defaultTargets(Path model) throws IOException {
-      DirectoryKind.BASE_MODEL.require(model);
-      String modelType = HfConfig.read(model.resolve(ModelAssets.DIRECTORY)).model().modelType();
-      return LoraConfig.defaultTargets(Architecture.of(modelType).spec());
-    }
-
-    private static TargetModules named(String targetModules) {
-      boolean names = targetModules.matches("[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*");
-      return names
-          ? new TargetModules.Names(List.of(targetModules.split(",", -1)))
-          : new TargetModules.Regex(targetModules);
-    }
-  }
 
   /** Data, batches, steps and optimizer, named as in LLM-Adapters. */
   static final class LoopFlags {
@@ -326,10 +274,7 @@ public final class TrainCommand implements Callable<Integer> {
         switch (AdapterKind.ofCliName(adapter)) {
           case LORA -> lora.toConfig(model);
           case SERIES, PARALLEL ->
-              bottleneck.toConfig(
-                  AdapterKind.ofCliName(adapter),
-                  model,
-                  Optional.ofNullable(lora.targetModules).map(LoraFlags::named));
+              bottleneck.toConfig(AdapterKind.ofCliName(adapter), model, lora.targets());
         });
   }
 }

@@ -75,7 +75,7 @@ final class BottleneckConfigJson {
     boolean adapterp = fields.booleanOr("use_adapterp", false);
     Placement placement =
         parallel ? Placement.PARALLEL : adapterp ? Placement.ADAPTER_P : Placement.ADAPTER_H;
-    Optional<TargetModules> targets = TargetModulesJson.read(fields);
+    Optional<TargetModules> targets = TargetModulesJson.readModules(fields);
     BottleneckConfig config =
         fields.build(
             () ->
@@ -128,7 +128,7 @@ final class BottleneckConfigJson {
     } else {
       json.put("scaling", LEARNED);
     }
-    TargetModulesJson.write(json, config.targetModules());
+    TargetModulesJson.writeModules(json, config.targetModules());
     json.put("task_type", "CAUSAL_LM");
     json.put("use_adapterp", config.placement() == Placement.ADAPTER_P);
     json.put("use_parallel_adapter", config.placement() == Placement.PARALLEL);

@@ -3,12 +3,13 @@ package org.llmadapters.conversion.peft;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
@@ -27,7 +28,13 @@ final class LoraConfigJson {
           "r",
           "lora_alpha",
           "lora_dropout",
+          "use_rslora",
+          "rank_pattern",
+          "alpha_pattern",
           "target_modules",
+          "layers_to_transform",
+          "layers_pattern",
+          "exclude_modules",
           "bias",
           "init_lora_weights");
 
@@ -35,15 +42,10 @@ final class LoraConfigJson {
   private static final Map<String, String> UNSUPPORTED =
       Map.ofEntries(
           Map.entry("use_dora", "DoRA is not supported yet"),
-          Map.entry("use_rslora", "the scale lora_alpha / sqrt(r) is not supported yet"),
           Map.entry("use_qalora", "QA-LoRA is not supported"),
           Map.entry("use_bdlora", "block-diagonal LoRA is not supported"),
           Map.entry("lora_bias", "a bias of lora_B is not supported yet"),
           Map.entry("modules_to_save", "fully trained modules are not supported yet"),
-          Map.entry("rank_pattern", "different ranks per module are not supported yet"),
-          Map.entry("alpha_pattern", "different scales per module are not supported yet"),
-          Map.entry("layers_to_transform", "a choice of layers is not supported yet"),
-          Map.entry("exclude_modules", "excluded modules are not supported yet"),
           Map.entry("enable_lora", "LoRA on parts of a fused layer is not supported"),
           Map.entry("layer_replication", "replicated layers are not supported"),
           Map.entry("target_parameters", "parameters as targets are not supported"),
@@ -63,7 +65,6 @@ final class LoraConfigJson {
           Map.entry("auto_mapping", "how PEFT finds the model's class"),
           Map.entry("revision", "where the base came from"),
           Map.entry("peft_version", "what wrote it"),
-          Map.entry("layers_pattern", "only with layers_to_transform"),
           Map.entry("merge_weights", "when LLM-Adapters merges; the sums are the same"),
           Map.entry("loftq_config", "only with init_lora_weights loftq"),
           Map.entry("eva_config", "only with init_lora_weights eva"),
@@ -97,9 +98,20 @@ final class LoraConfigJson {
     int r = fields.intOr("r", 8);
     double loraAlpha = fields.doubleOr("lora_alpha", 8);
     double loraDropout = fields.doubleOr("lora_dropout", 0);
-    Optional<TargetModules> targets = targetModules(fields);
+    boolean useRslora = fields.booleanOr("use_rslora", false);
+    Optional<TargetModules> targets = TargetModulesJson.read(fields);
+    Map<String, Integer> ranks = pattern(fields, "rank_pattern", JsonFields::requireInt);
+    Map<String, Double> alphas = pattern(fields, "alpha_pattern", JsonFields::requireDouble);
     LoraConfig config =
-        fields.build(() -> new LoraConfig(r, loraAlpha, loraDropout, targets.orElseThrow()));
+        fields.build(
+            () ->
+                new LoraConfig(
+                    r,
+                    loraAlpha,
+                    useRslora,
+                    loraDropout,
+                    targets.orElseThrow(),
+                    new LoraPatterns(ranks, alphas)));
     KEYS.log(file, fields, KEYS.unknown(fields));
     return config;
   }
@@ -112,29 +124,21 @@ final class LoraConfigJson {
     }
   }
 
-  private static Optional<TargetModules> targetModules(JsonFields fields) {
-    Optional<JsonNode> node = fields.node("target_modules");
-    if (node.isEmpty()) {
-      fields.problem("target_modules is missing");
-      return Optional.empty();
-    }
-    if (node.get().isTextual()) {
-      String regex = node.get().textValue();
-      if (regex.equals("all-linear")) {
-        fields.problem(
-            "target_modules is \"all-linear\", which depends on the model: list the modules, e.g."
-                + " [\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\","
-                + " \"down_proj\"]");
-        return Optional.empty();
-      }
-      return fields.attempt(() -> new TargetModules.Regex(regex));
-    }
-    List<String> names = new ArrayList<>();
-    node.get().forEach(element -> names.add(element.isTextual() ? element.textValue() : ""));
-    return fields.attempt(() -> new TargetModules.Names(names));
+  /** The object called {@code name}, in its order. */
+  private static <T> Map<String, T> pattern(
+      JsonFields fields, String name, BiFunction<JsonFields, String, T> value) {
+    Map<String, T> pattern = new LinkedHashMap<>();
+    fields
+        .object(name)
+        .ifPresent(
+            values -> values.names().forEach(key -> pattern.put(key, value.apply(values, key))));
+    return pattern;
   }
 
-  /** The keys that PEFT 0.5 writes; later versions fill in the rest with their defaults. */
+  /**
+   * The keys that PEFT 0.5 writes, and those of later versions that are set; the rest have their
+   * defaults.
+   */
   static ObjectNode write(LoraConfig config, String baseModelNameOrPath) {
     ObjectNode json = Json.object();
     json.putNull("auto_mapping");
@@ -143,24 +147,35 @@ final class LoraConfigJson {
     json.put("fan_in_fan_out", false);
     json.put("inference_mode", true);
     json.put("init_lora_weights", true);
-    json.putNull("layers_pattern");
-    json.putNull("layers_to_transform");
-    if (config.loraAlpha() == Math.rint(config.loraAlpha())) {
-      json.put("lora_alpha", (long) config.loraAlpha()); // PEFT declares an int
-    } else {
-      json.put("lora_alpha", config.loraAlpha());
-    }
+    putAlpha(json, "lora_alpha", config.loraAlpha());
     json.put("lora_dropout", config.loraDropout());
     json.putNull("modules_to_save");
     json.put("peft_type", config.kind().peftType());
     json.put("r", config.r());
     json.putNull("revision");
-    if (config.targetModules() instanceof TargetModules.Regex regex) {
-      json.put("target_modules", regex.regex());
-    } else if (config.targetModules() instanceof TargetModules.Names names) {
-      names.names().forEach(json.putArray("target_modules")::add);
-    }
+    TargetModulesJson.write(json, config.targetModules());
     json.put("task_type", "CAUSAL_LM");
+    LoraPatterns patterns = config.patterns();
+    if (!patterns.rank().isEmpty()) {
+      ObjectNode ranks = json.putObject("rank_pattern");
+      patterns.rank().forEach(ranks::put);
+    }
+    if (!patterns.alpha().isEmpty()) {
+      ObjectNode alphas = json.putObject("alpha_pattern");
+      patterns.alpha().forEach((module, alpha) -> putAlpha(alphas, module, alpha));
+    }
+    if (config.useRslora()) {
+      json.put("use_rslora", true);
+    }
     return json;
+  }
+
+  /** As an integer if it is one, since PEFT declares an int. */
+  private static void putAlpha(ObjectNode json, String name, double alpha) {
+    if (alpha == Math.rint(alpha)) {
+      json.put(name, (long) alpha);
+    } else {
+      json.put(name, alpha);
+    }
   }
 }

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.LoraConfig;
@@ -109,33 +110,60 @@ final class PeftAdapterTest {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"use_rslora\":true",
+        "\"rank_pattern\":{\"v_proj\":2,\"layers.1.q_proj\":5}",
+        "\"alpha_pattern\":{\"v_proj\":2.5,\"q_proj\":4}",
+        "\"layers_to_transform\":1",
+        "\"layers_to_transform\":[0,1],\"layers_pattern\":\"layers\"",
+        "\"exclude_modules\":\".*\\\\.1\\\\..*\",\"target_modules\":\"all-linear\"",
+        "\"exclude_modules\":[\"k_proj\"],\"layers_to_transform\":[1]",
+      })
+  void readsBackWhatItWrites(String field) throws IOException, URISyntaxException {
+    AdapterConfig config;
+    try (PeftAdapter adapter = PeftAdapter.read(configured(field))) {
+      config = adapter.config();
+    }
+    try (PeftAdapter plain = PeftAdapter.read(golden("lora"))) {
+      assertThat(config).isNotEqualTo(plain.config());
+    }
+    PeftAdapter.write(
+        directory, config, "tiny-llama", List.of(parameter(A0, 1)), p -> new float[1]);
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.config()).isEqualTo(config);
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       quoteCharacter = '`',
       value = {
         "\"use_dora\":true | use_dora is true: DoRA is not supported yet",
-        "\"use_rslora\":true | use_rslora is true: the scale lora_alpha / sqrt(r) is not supported"
-            + " yet",
         "\"bias\":\"all\" | bias is \"all\": trained biases are not supported yet",
         "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
             + " modules are not supported yet",
-        "\"rank_pattern\":{\"q_proj\":2} | rank_pattern is {\"q_proj\":2}: different ranks per"
-            + " module are not supported yet",
-        "\"layers_to_transform\":1 | layers_to_transform is 1: a choice of layers is not supported"
-            + " yet",
-        "\"exclude_modules\":\"x\" | exclude_modules is \"x\": excluded modules are not supported"
-            + " yet",
         "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
             + " layer is not supported",
         "\"init_lora_weights\":\"pissa\" | init_lora_weights is \"pissa\": it changes the base"
             + " model, too; let PEFT convert the adapter to plain LoRA when it saves it"
             + " (path_initial_model_for_weight_conversion)",
         "\"task_type\":\"SEQ_CLS\" | task_type is \"SEQ_CLS\": no other is supported",
-        "\"target_modules\":\"all-linear\" | target_modules is \"all-linear\", which depends on the"
-            + " model: list the modules, e.g. [\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\","
-            + " \"gate_proj\", \"up_proj\", \"down_proj\"]",
         "\"target_modules\":null | target_modules is missing",
         "\"target_modules\":[3] | target_modules must be a list of module names, got []",
+        "\"exclude_modules\":[3] | exclude_modules is [3], expected a list of module names or a"
+            + " regular expression",
+        "\"layers_to_transform\":[1.5] | layers_to_transform must be an integer below 2^31, got"
+            + " 1.5",
+        "\"layers_to_transform\":[-1] | layers_to_transform must be a list of layers, the first"
+            + " of which is 0, got [-1]",
+        "\"layers_pattern\":\"h\" | layers_pattern is [h] without layers_to_transform",
+        "\"rank_pattern\":{\"q_proj\":\"x\"} | rank_pattern.q_proj must be an integer below 2^31,"
+            + " got \"x\"",
+        "\"rank_pattern\":{\"q_proj\":0} | rank_pattern, q_proj must be between 1 and 65536, got 0",
+        "\"alpha_pattern\":[1] | alpha_pattern must be an object, got [1]",
+        "\"use_rslora\":1 | use_rslora must be true or false, got 1",
         "\"r\":0 | r must be between 1 and 65536, got 0",
         "\"r\":\"4\" | r must be an integer below 2^31, got \"4\"",
         "\"lora_dropout\":1 | lora_dropout must be in [0, 1), got 1.0",

@@ -1,0 +1,146 @@
+package org.llmadapters.training;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.DirectoryKind;
+import org.llmadapters.conversion.ModelAssets;
+import org.llmadapters.conversion.hf.HfConfig;
+import org.llmadapters.graph.arch.Architecture;
+import picocli.CommandLine.Option;
+
+/** The options of LoRA, named as in PEFT. */
+final class LoraFlags {
+  @Option(names = "--r", defaultValue = "8", description = "Rank (default ${DEFAULT-VALUE}).")
+  private int r;
+
+  @Option(
+      names = "--lora-alpha",
+      defaultValue = "16",
+      description = "alpha / r scales the update (default ${DEFAULT-VALUE}).")
+  private double loraAlpha;
+
+  @Option(names = "--use-rslora", description = "alpha / sqrt(r) scales the update.")
+  private boolean useRslora;
+
+  @Option(
+      names = "--lora-dropout",
+      defaultValue = "0.05",
+      description = "Dropout on the adapter's input (default ${DEFAULT-VALUE}).")
+  private double loraDropout;
+
+  @Option(
+      names = "--target-modules",
+      description =
+          "Module names separated by commas, one regular expression for whole paths, or all-linear for all linear modules of the blocks (default: for lora queries and values, e.g. q_proj,v_proj or query_key_value; for series and parallel those of LLM-Adapters).")
+  private @Nullable String targetModules;
+
+  @Option(
+      names = "--exclude-modules",
+      description = "Modules that get no adapter: names, or one regular expression.")
+  private @Nullable String excludeModules;
+
+  @Option(
+      names = "--layers-to-transform",
+      description = "Layers that get an adapter, from 0, separated by commas (default: all).")
+  private @Nullable String layersToTransform;
+
+  @Option(
+      names = "--rank-pattern",
+      paramLabel = "MODULE=R,...",
+      description = "Other ranks for some modules, e.g. down_proj=2.")
+  private @Nullable String rankPattern;
+
+  @Option(
+      names = "--alpha-pattern",
+      paramLabel = "MODULE=ALPHA,...",
+      description = "Other alphas for some modules, e.g. down_proj=4.")
+  private @Nullable String alphaPattern;
+
+  /**
+   * The configuration that the flags ask for.
+   *
+   * @param model base SavedModel, whose family has the default of {@code --target-modules}
+   * @throws IllegalArgumentException if a value cannot be used
+   * @throws IOException if reading the model's configuration fails
+   */
+  LoraConfig toConfig(Path model) throws IOException {
+    Optional<TargetModules> named = targets();
+    TargetModules targets = named.isPresent() ? named.get() : defaultTargets(model);
+    return new LoraConfig(
+        r,
+        loraAlpha,
+        useRslora,
+        loraDropout,
+        TargetModules.restricted(
+            targets,
+            layers(),
+            List.of(),
+            Optional.ofNullable(excludeModules).map(LoraFlags::named)),
+        new LoraPatterns(
+            pattern("--rank-pattern", rankPattern, Integer::valueOf),
+            pattern("--alpha-pattern", alphaPattern, Double::valueOf)));
+  }
+
+  /** What {@code --target-modules} names, if it is given. */
+  Optional<TargetModules> targets() {
+    return Optional.ofNullable(targetModules).map(LoraFlags::named);
+  }
+
+  private static TargetModules defaultTargets(Path model) throws IOException {
+    DirectoryKind.BASE_MODEL.require(model);
+    String modelType = HfConfig.read(model.resolve(ModelAssets.DIRECTORY)).model().modelType();
+    return LoraConfig.defaultTargets(Architecture.of(modelType).spec());
+  }
+
+  private static TargetModules named(String modules) {
+    if (modules.equals(TargetModules.AllLinear.NAME)) {
+      return new TargetModules.AllLinear();
+    }
+    boolean names = modules.matches("[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*");
+    return names
+        ? new TargetModules.Names(List.of(modules.split(",", -1)))
+        : new TargetModules.Regex(modules);
+  }
+
+  private List<Integer> layers() {
+    if (layersToTransform == null) {
+      return List.of();
+    }
+    if (!layersToTransform.matches("\\d{1,6}(,\\d{1,6})*")) {
+      throw new IllegalArgumentException(
+          "--layers-to-transform is \"" + layersToTransform + "\", expected layers such as 0,1,5");
+    }
+    return List.of(layersToTransform.split(",", -1)).stream().map(Integer::valueOf).toList();
+  }
+
+  private static <T> Map<String, T> pattern(
+      String flag, @Nullable String text, Function<String, T> number) {
+    Map<String, T> pattern = new LinkedHashMap<>();
+    if (text == null) {
+      return pattern;
+    }
+    for (String entry : text.split(",", -1)) {
+      int equals = entry.lastIndexOf('=');
+      try {
+        if (equals < 1) {
+          throw new NumberFormatException("no number");
+        }
+        pattern.put(entry.substring(0, equals), number.apply(entry.substring(equals + 1)));
+      } catch (NumberFormatException e) {
+        throw new IllegalArgumentException(
+            flag + ": got \"" + entry + "\", expected a module and a number such as down_proj=2",
+            e);
+      }
+    }
+    return pattern;
+  }
+}
