@@ -76,14 +76,16 @@ final class HfAdapterParityTest {
   /** Those of which there are values after five steps. */
   static Stream<Arguments> trained() {
     return adapters()
-        .filter(
-            pair -> {
-              try (Golden golden = Golden.open(pair.get()[0] + "/adapters/" + pair.get()[1])) {
-                return golden.has("train.losses");
-              } catch (IOException e) {
-                throw new UncheckedIOException(e);
-              }
-            });
+        .filter(pair -> !pair.get()[1].equals("lora-peft-new"))
+        .filter(pair -> isTrained(pair.get()[0] + "/adapters/" + pair.get()[1]));
+  }
+
+  private static boolean isTrained(String adapter) {
+    try (Golden golden = Golden.open(adapter)) {
+      return golden.has("train.losses");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static Stream<Arguments> families(Function<String, Stream<String>> adapters) {
@@ -180,6 +182,7 @@ final class HfAdapterParityTest {
    */
   static Stream<String> scheduled() {
     return Golden.directories("").stream()
+        .filter(family -> Golden.directories(family).contains("adapters"))
         .filter(
             family -> Files.exists(Golden.path(family + "/adapters/lora").resolve("sched.json")));
   }
