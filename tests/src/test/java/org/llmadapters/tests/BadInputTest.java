@@ -506,7 +506,7 @@ final class BadInputTest {
     assertFails(
         2,
         line("train", "--model", base, "--data", data, "--adapter", "loraa", "--output", output),
-        "unknown adapter \"loraa\"; known: lora");
+        "unknown adapter \"loraa\"; known: lora, series, parallel");
     assertFails(2, trainLine(base, data, "--random-init"), "random");
     assertFails(2, trainLine(base, data, "--val-set-size", 5), "val_set_size");
     assertFails(
