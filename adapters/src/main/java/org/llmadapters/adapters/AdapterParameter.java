@@ -3,6 +3,10 @@ package org.llmadapters.adapters;
 import java.util.List;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.WeightLayout;
+import org.tensorflow.Operand;
+import org.tensorflow.op.Ops;
+import org.tensorflow.types.TFloat32;
 
 /**
  * One trained tensor of an adapter, always float32.
@@ -39,5 +43,25 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
      * @param bound above 0
      */
     record Uniform(double bound) implements Initializer {}
+
+    /**
+     * The norm of every output's weights in a layer: [out].
+     *
+     * @param weight of the layer, [out, in] or [in, out]
+     * @param layout which of the two
+     */
+    record OutputNorms(Weight weight, WeightLayout layout) implements Initializer {
+
+      /**
+       * The norms.
+       *
+       * @param value float32, as it is stored
+       * @return float32 [out]
+       */
+      public Operand<TFloat32> of(Ops tf, Operand<TFloat32> value) {
+        int in = layout == WeightLayout.OUT_IN ? 1 : 0;
+        return tf.math.sqrt(tf.sum(tf.math.square(value), tf.constant(in)));
+      }
+    }
   }
 }

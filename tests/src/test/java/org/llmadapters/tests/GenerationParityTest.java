@@ -110,11 +110,16 @@ final class GenerationParityTest {
     return Golden.directories("").stream()
         .flatMap(
             family ->
-                Golden.directories(family).contains("adapters")
-                    ? Stream.of(
-                        Arguments.of(family, family),
-                        Arguments.of(family, family + "/adapters/lora"))
-                    : Stream.of(Arguments.of(family, family)));
+                Stream.concat(Stream.of(family), adaptersOf(family))
+                    .map(values -> Arguments.of(family, values)));
+  }
+
+  private static Stream<String> adaptersOf(String family) {
+    return Stream.of(family + "/adapters")
+        .filter(adapters -> Golden.directories(family).contains("adapters"))
+        .flatMap(
+            adapters -> Golden.directories(adapters).stream().map(name -> adapters + "/" + name))
+        .filter(adapter -> Golden.directories(adapter).contains("generation"));
   }
 
   static Stream<Arguments> compiled() {
