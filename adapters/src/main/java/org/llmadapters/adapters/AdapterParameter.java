@@ -4,6 +4,10 @@ import java.util.List;
 import java.util.random.RandomGenerator;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.spec.WeightLayout;
+import org.tensorflow.Operand;
+import org.tensorflow.op.Ops;
+import org.tensorflow.types.TFloat32;
 
 /**
  * One trained tensor of an adapter, always float32.
@@ -31,11 +35,15 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
 
   /** How a parameter starts. */
   public sealed interface Initializer {
-    /** The next element. */
-    double next(RandomGenerator random);
+
+    /** Element by element, without regard to the base. */
+    sealed interface Drawn extends Initializer {
+      /** The next element. */
+      double next(RandomGenerator random);
+    }
 
     /** All zeros. */
-    record Zeros() implements Initializer {
+    record Zeros() implements Drawn {
       @Override
       public double next(RandomGenerator random) {
         return 0;
@@ -43,7 +51,7 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
     }
 
     /** All ones. */
-    record Ones() implements Initializer {
+    record Ones() implements Drawn {
       @Override
       public double next(RandomGenerator random) {
         return 1;
@@ -55,7 +63,7 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
      *
      * @param bound above 0
      */
-    record Uniform(double bound) implements Initializer {
+    record Uniform(double bound) implements Drawn {
       @Override
       public double next(RandomGenerator random) {
         return (2 * random.nextDouble() - 1) * bound;
@@ -67,10 +75,30 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
      *
      * @param deviation the standard deviation, above 0
      */
-    record Normal(double deviation) implements Initializer {
+    record Normal(double deviation) implements Drawn {
       @Override
       public double next(RandomGenerator random) {
         return random.nextGaussian() * deviation;
+      }
+    }
+
+    /**
+     * The norm of every output's weights in a layer: [out].
+     *
+     * @param weight of the layer, [out, in] or [in, out]
+     * @param layout which of the two
+     */
+    record OutputNorms(Weight weight, WeightLayout layout) implements Initializer {
+
+      /**
+       * The norms.
+       *
+       * @param value float32, as it is stored
+       * @return float32 [out]
+       */
+      public Operand<TFloat32> of(Ops tf, Operand<TFloat32> value) {
+        int in = layout == WeightLayout.OUT_IN ? 1 : 0;
+        return tf.math.sqrt(tf.sum(tf.math.square(value), tf.constant(in)));
       }
     }
   }

@@ -1,5 +1,6 @@
 package org.llmadapters.adapters;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,7 +19,8 @@ import org.tensorflow.types.family.TFloating;
 
 /**
  * {@code y + scaling * B(A(dropout(x)))} with {@code A} [r, in] and {@code B} [out, r], where
- * {@code scaling} is {@code lora_alpha / r} or, rank-stabilized, {@code lora_alpha / sqrt(r)}.
+ * {@code scaling} is {@code lora_alpha / r} or, rank-stabilized, {@code lora_alpha / sqrt(r)}. With
+ * {@code use_dora} see {@link WeightDecomposition}.
  *
  * <p>{@code A} starts uniform in {@code (-1/sqrt(in), 1/sqrt(in))}, which is PEFT's Kaiming
  * initialisation with a = sqrt(5), and {@code B} starts at zero, so a new adapter changes nothing.
@@ -43,7 +45,9 @@ final class LoraAdapter implements Adapter {
 
   @Override
   public List<String> parameterNames() {
-    return List.of(LORA_A, LORA_B);
+    return config.useDora()
+        ? List.of(LORA_A, LORA_B, WeightDecomposition.MAGNITUDE)
+        : List.of(LORA_A, LORA_B);
   }
 
   /**
@@ -60,17 +64,14 @@ final class LoraAdapter implements Adapter {
     long in = site.inFeatures();
     long out = site.outFeatures();
     long r = config.rankOf(site.module());
-    Operand<TFloating> loraA =
-        TensorTypes.cast(
-            tf,
-            parameters.trainable(
-                LORA_A, List.of(r, in), new Initializer.Uniform(1 / Math.sqrt((double) in))),
-            site.dtype());
-    Operand<TFloating> loraB =
-        TensorTypes.cast(
-            tf,
-            parameters.trainable(LORA_B, List.of(out, r), new Initializer.Zeros()),
-            site.dtype());
+    double scaling = config.scalingOf(site.module());
+    Operand<TFloat32> wideA =
+        parameters.trainable(
+            LORA_A, List.of(r, in), new Initializer.Uniform(1 / Math.sqrt((double) in)));
+    Operand<TFloat32> wideB =
+        parameters.trainable(LORA_B, List.of(out, r), new Initializer.Zeros());
+    Operand<TFloating> loraA = TensorTypes.cast(tf, wideA, site.dtype());
+    Operand<TFloating> loraB = TensorTypes.cast(tf, wideB, site.dtype());
     Operand<TFloating> x =
         parameters.training() && config.loraDropout() > 0
             ? dropout(tf, input, parameters.dropoutSeed(), site)
@@ -79,26 +80,46 @@ final class LoraAdapter implements Adapter {
     Operand<TFloating> narrow =
         BatchProduct.of(tf, x, repeated(tf, loraA, batch, r, in), true); // [B, T, R]
     Operand<TFloating> scaled =
-        tf.math.mul(
-            narrow,
-            TensorTypes.cast(
-                tf, tf.constant((float) config.scalingOf(site.module())), site.dtype()));
-    return tf.math.add(
-        output, BatchProduct.of(tf, scaled, repeated(tf, loraB, batch, out, r), true));
+        tf.math.mul(narrow, TensorTypes.cast(tf, tf.constant((float) scaling), site.dtype()));
+    Operand<TFloating> update =
+        BatchProduct.of(tf, scaled, repeated(tf, loraB, batch, out, r), true);
+    if (!config.useDora()) {
+      return tf.math.add(output, update);
+    }
+    Operand<TFloat32> change =
+        tf.math.mul(tf.linalg.matMul(wideB, wideA), tf.constant((float) scaling));
+    return WeightDecomposition.apply(tf, site, x, input, output, update, change, parameters);
   }
 
   @Override
   public Optional<WeightDelta> mergeInto(LinearSite site, Map<String, float[]> values) {
-    float[] loraA = values.get(LORA_A);
-    float[] loraB = values.get(LORA_B);
-    if (loraA == null || loraB == null) {
-      throw new IllegalArgumentException(
-          site.module() + ": needs " + LORA_A + " and " + LORA_B + ", got " + values.keySet());
+    List<float[]> found = new ArrayList<>();
+    for (String name : parameterNames()) {
+      float[] value = values.get(name);
+      if (value == null) {
+        throw new IllegalArgumentException(
+            site.module()
+                + ": needs "
+                + String.join(" and ", parameterNames())
+                + ", got "
+                + values.keySet());
+      }
+      found.add(value);
     }
     String module = site.module();
     WeightDelta delta =
-        new WeightDelta(loraB, loraA, config.rankOf(module), config.scalingOf(module));
-    return Optional.of(site.layout() == WeightLayout.OUT_IN ? delta : delta.transposed());
+        new WeightDelta(
+            found.get(1), found.get(0), config.rankOf(module), config.scalingOf(module));
+    if (site.layout() == WeightLayout.OUT_IN) {
+      return Optional.of(config.useDora() ? delta.withNorms(found.get(2)) : delta);
+    }
+    if (config.useDora()) {
+      throw new IllegalArgumentException(
+          module
+              + ": DoRA cannot be merged into a weight that is stored [in, out], where the weights"
+              + " of one output are in all rows; use the adapter without merging it");
+    }
+    return Optional.of(delta.transposed());
   }
 
   /** dtype [rows, columns] -> [B, rows, columns]. */

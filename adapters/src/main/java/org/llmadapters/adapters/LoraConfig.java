@@ -7,8 +7,12 @@ import org.llmadapters.graph.spec.ModuleNames;
  * LoRA: {@code y + (lora_alpha / r) * B(A(dropout(x)))}, with {@code A} [r, in] and {@code B} [out,
  * r] in float32.
  *
+ * <p>With {@code use_dora} each output's weight, the base's plus the update, is divided by its norm
+ * and multiplied by a trained {@code lora_magnitude_vector} [out].
+ *
  * <p>Source: Hu et al. 2021, arXiv:2106.09685; rank-stabilized: Kalajdzievski 2023,
- * arXiv:2312.03732; file format and names: PEFT's {@code LoraConfig}.
+ * arXiv:2312.03732; DoRA: Liu et al. 2024, arXiv:2402.09353; file format and names: PEFT's {@code
+ * LoraConfig}.
  *
  * @param r rank
  * @param loraAlpha {@code lora_alpha}: {@code lora_alpha / r} scales the update
@@ -17,6 +21,7 @@ import org.llmadapters.graph.spec.ModuleNames;
  *     training only
  * @param targetModules the linear modules that get an adapter
  * @param patterns modules with a rank or a {@code lora_alpha} of their own
+ * @param useDora {@code use_dora}: train the norm of the weight of every output as well
  */
 public record LoraConfig(
     int r,
@@ -24,7 +29,8 @@ public record LoraConfig(
     boolean useRslora,
     double loraDropout,
     TargetModules targetModules,
-    LoraPatterns patterns)
+    LoraPatterns patterns,
+    boolean useDora)
     implements AdapterConfig {
 
   public LoraConfig {
@@ -37,7 +43,7 @@ public record LoraConfig(
 
   /** Plain LoRA, with the same rank and scale for all modules. */
   public LoraConfig(int r, double loraAlpha, double loraDropout, TargetModules targetModules) {
-    this(r, loraAlpha, false, loraDropout, targetModules, LoraPatterns.NONE);
+    this(r, loraAlpha, false, loraDropout, targetModules, LoraPatterns.NONE, false);
   }
 
   static void requireRank(String name, int r) {

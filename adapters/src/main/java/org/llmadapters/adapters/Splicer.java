@@ -1,10 +1,12 @@
 package org.llmadapters.adapters;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
@@ -16,6 +18,7 @@ import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.TensorNames;
 import org.llmadapters.graph.rewrite.VariableNodes;
+import org.llmadapters.graph.spec.WeightLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.tensorflow.Graph;
@@ -44,7 +47,10 @@ public final class Splicer {
 
   private static final String INPUT = "site_input";
   private static final String OUTPUT = "site_output";
+  private static final String WEIGHT = "site_weight";
+  private static final String PRODUCT = "site_product";
   private static final String SEED = "site_seed";
+  private static final String MATMUL = "MatMul";
   private static final String PARAMETER = "parameter_";
 
   /** What the graph is for. */
@@ -76,6 +82,8 @@ public final class Splicer {
     Adapter adapter = Adapters.of(config);
     List<LinearSite> sites = Sites.linear(base);
     List<LinearSite> targets = targets(adapter.targetModules(), sites);
+    Map<String, NodeDef> nodes = new HashMap<>();
+    base.getNodeList().forEach(node -> nodes.put(node.getName(), node));
 
     GraphRewriter rewriter = GraphRewriter.on(base).expecting(targets.size());
     Map<String, AdapterParameter> parameters = new LinkedHashMap<>();
@@ -83,7 +91,7 @@ public final class Splicer {
     boolean usesSeed = false;
     for (LinearSite site : targets) {
       modules.add(site.module());
-      SiteBuilder builder = new SiteBuilder(site, name, mode, modules.size() - 1);
+      SiteBuilder builder = new SiteBuilder(site, nodes, name, mode, modules.size() - 1);
       rewriter.insert(builder.build(adapter));
       builder.parameters.forEach(parameter -> parameters.putIfAbsent(parameter.name(), parameter));
       usesSeed |= builder.usesSeed;
@@ -143,6 +151,7 @@ public final class Splicer {
   /** Builds the adapter's nodes at one site. */
   private static final class SiteBuilder implements AdapterParameters {
     private final LinearSite site;
+    private final Map<String, NodeDef> nodes;
     private final String adapterName;
     private final Mode mode;
     private final int siteIndex;
@@ -155,8 +164,10 @@ public final class Splicer {
 
     private boolean usesSeed;
 
-    SiteBuilder(LinearSite site, String adapterName, Mode mode, int siteIndex) {
+    SiteBuilder(
+        LinearSite site, Map<String, NodeDef> nodes, String adapterName, Mode mode, int siteIndex) {
       this.site = site;
+      this.nodes = nodes;
       this.adapterName = adapterName;
       this.mode = mode;
       this.siteIndex = siteIndex;
@@ -190,6 +201,36 @@ public final class Splicer {
           TFloat32.class,
           VariableNodes.readName(parameter.variable(adapterName)),
           sizes);
+    }
+
+    @Override
+    public Operand<TFloating> weight() {
+      long[] shape = weightVariable().shape().stream().mapToLong(Long::longValue).toArray();
+      return standIn(
+          WEIGHT, TensorTypes.of(site.dtype()), node(site.node(MATMUL)).getInput(1), shape);
+    }
+
+    @Override
+    public Weight weightVariable() {
+      NodeDef read = node(TensorNames.node(node(site.node(MATMUL)).getInput(1)));
+      String handle = TensorNames.node(read.getInput(0));
+      boolean outIn = site.layout() == WeightLayout.OUT_IN;
+      return new Weight(
+          handle.replace('/', '.'),
+          site.dtype(),
+          outIn
+              ? List.of(site.outFeatures(), site.inFeatures())
+              : List.of(site.inFeatures(), site.outFeatures()));
+    }
+
+    @Override
+    public Operand<TFloating> product() {
+      return standIn(
+          PRODUCT, TensorTypes.of(site.dtype()), site.node(MATMUL), -1, site.outFeatures());
+    }
+
+    private NodeDef node(String name) {
+      return Objects.requireNonNull(nodes.get(name), name);
     }
 
     @Override

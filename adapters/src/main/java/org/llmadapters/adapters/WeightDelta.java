@@ -1,11 +1,17 @@
 package org.llmadapters.adapters;
 
-/** {@code scaling * left right}, [rows, columns], to be added to a weight. */
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What merging makes of a weight, row by row: {@code W + scaling * left right}, [rows, columns], of
+ * which every row has a given norm where there are norms.
+ */
 public final class WeightDelta {
   private final float[] left;
   private final float[] right;
   private final int r;
   private final double scaling;
+  private final float @Nullable [] norms;
 
   /**
    * A delta of rank {@code r}.
@@ -16,10 +22,25 @@ public final class WeightDelta {
    * @param scaling factor of the product
    */
   WeightDelta(float[] left, float[] right, int r, double scaling) {
+    this(left, right, r, scaling, null);
+  }
+
+  private WeightDelta(
+      float[] left, float[] right, int r, double scaling, float @Nullable [] norms) {
     this.left = left;
     this.right = right;
     this.r = r;
     this.scaling = scaling;
+    this.norms = norms;
+  }
+
+  /**
+   * The same, after which every row is scaled to its norm.
+   *
+   * @param norms [rows]
+   */
+  WeightDelta withNorms(float[] norms) {
+    return new WeightDelta(left, right, r, scaling, norms);
   }
 
   /** The delta of the transposed weight, [columns, rows]. */
@@ -39,21 +60,33 @@ public final class WeightDelta {
   }
 
   /**
-   * Adds row {@code row} of the delta to {@code weights}, accumulated in double and rounded once.
+   * Merges into row {@code row} of a weight, computed in double and rounded once.
    *
-   * @param weights the row of the weight, [columns]
+   * @param weights the row, [columns]
    */
-  public void addRow(int row, float[] weights) {
-    double[] sum = new double[weights.length];
+  public void mergeRow(int row, float[] weights) {
+    double[] merged = new double[weights.length];
     for (int k = 0; k < r; k++) {
       double factor = left[row * r + k];
       int offset = k * weights.length;
       for (int i = 0; i < weights.length; i++) {
-        sum[i] += factor * right[offset + i];
+        merged[i] += factor * right[offset + i];
       }
     }
     for (int i = 0; i < weights.length; i++) {
-      weights[i] = (float) (weights[i] + scaling * sum[i]);
+      merged[i] = weights[i] + scaling * merged[i];
     }
+    double factor = norms == null ? 1 : norms[row] / norm(merged);
+    for (int i = 0; i < weights.length; i++) {
+      weights[i] = (float) (factor * merged[i]);
+    }
+  }
+
+  private static double norm(double[] values) {
+    double sum = 0;
+    for (double value : values) {
+      sum += value * value;
+    }
+    return Math.sqrt(sum);
   }
 }

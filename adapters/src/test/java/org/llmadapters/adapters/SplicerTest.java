@@ -226,7 +226,7 @@ final class SplicerTest {
       int in = (int) site.inFeatures();
       for (int row = 0; row < site.outFeatures(); row++) {
         float[] changed = Arrays.copyOfRange(weight, row * in, (row + 1) * in);
-        delta.addRow(row, changed);
+        delta.mergeRow(row, changed);
         System.arraycopy(changed, 0, weight, row * in, in);
       }
       merged.put(site.module() + ".weight", weight);

@@ -32,7 +32,7 @@ final class WeightDeltaTest {
     WeightDelta delta = new WeightDelta(LORA_B, LORA_A, 2, 0.5);
     float[][] weight = {{10, 20, 30, 40}, {0, 0, 0, 0}, {-2, 1, -4, 2}};
     for (int row = 0; row < 3; row++) {
-      delta.addRow(row, weight[row]);
+      delta.mergeRow(row, weight[row]);
     }
     assertThat(weight)
         .isEqualTo(
@@ -47,7 +47,7 @@ final class WeightDeltaTest {
     float small = 1f / (1 << 24);
     WeightDelta delta = new WeightDelta(new float[] {1, 1}, new float[] {small, small}, 2, 1);
     float[] row = {1};
-    delta.addRow(0, row);
+    delta.mergeRow(0, row);
     assertThat(row).containsExactly(1 + 2 * small);
   }
 
@@ -56,7 +56,7 @@ final class WeightDeltaTest {
     Optional<WeightDelta> delta =
         Adapters.mergeInto(CONFIG, SITE, Map.of("lora_A.weight", LORA_A, "lora_B.weight", LORA_B));
     float[] row = new float[4];
-    delta.orElseThrow().addRow(0, row);
+    delta.orElseThrow().mergeRow(0, row);
     assertThat(row).containsExactly(3.5f, 1, 2, 2.5f);
   }
 
@@ -70,7 +70,7 @@ final class WeightDeltaTest {
             .orElseThrow();
     float[][] weight = new float[4][3];
     for (int row = 0; row < 4; row++) {
-      delta.addRow(row, weight[row]);
+      delta.mergeRow(row, weight[row]);
     }
     assertThat(weight)
         .isEqualTo(
@@ -85,5 +85,38 @@ final class WeightDeltaTest {
     assertThatThrownBy(() -> Adapters.mergeInto(CONFIG, SITE, Map.of("lora_B.weight", LORA_B)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("m.q_proj: needs lora_A.weight and lora_B.weight, got [lora_B.weight]");
+  }
+
+  /** [3 4] of norm 5 becomes one of norm 10. */
+  @Test
+  void rowsAreScaledToTheirNorms() {
+    WeightDelta delta =
+        new WeightDelta(new float[] {1, 2}, new float[] {2, 3}, 1, 1)
+            .withNorms(new float[] {10, 0.5f});
+    float[][] weight = {{1, 1}, {-7, -6}};
+    delta.mergeRow(0, weight[0]);
+    delta.mergeRow(1, weight[1]);
+    assertThat(weight).isEqualTo(new float[][] {{6, 8}, {-0.5f, 0}});
+  }
+
+  @Test
+  void doraIsNotMergedIntoAWeightThatIsStoredInOut() {
+    LoraConfig dora =
+        new LoraConfig(2, 1, false, 0, TargetModules.of("c_attn"), LoraPatterns.NONE, true);
+    LinearSite site =
+        new LinearSite("m.c_attn", "", 4, 3, WeightLayout.IN_OUT, WeightDtype.FLOAT32);
+    Map<String, float[]> values =
+        Map.of(
+            "lora_A.weight",
+            LORA_A,
+            "lora_B.weight",
+            LORA_B,
+            "lora_magnitude_vector",
+            new float[] {1, 2, 3});
+    assertThatThrownBy(() -> Adapters.mergeInto(dora, site, values))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "m.c_attn: DoRA cannot be merged into a weight that is stored [in, out], where the"
+                + " weights of one output are in all rows; use the adapter without merging it");
   }
 }

@@ -65,7 +65,7 @@ public final class DeltaChannel implements WritableByteChannel {
   private void mergeRow() throws IOException {
     TensorCodec.decode(from, row.flip(), values, values.length);
     row.clear();
-    delta.addRow(rows++, values);
+    delta.mergeRow(rows++, values);
     TensorCodec.encode(to, values, values.length, merged);
     if (!merged.hasRemaining()) {
       flush();

@@ -132,6 +132,9 @@ public final class InspectCommand implements Callable<Integer> {
         if (lora.useRslora()) {
           line(out, "use_rslora", true);
         }
+        if (lora.useDora()) {
+          line(out, "use_dora", true);
+        }
         if (!lora.patterns().equals(LoraPatterns.NONE)) {
           line(out, "rank_pattern", lora.patterns().rank());
           line(out, "alpha_pattern", lora.patterns().alpha());

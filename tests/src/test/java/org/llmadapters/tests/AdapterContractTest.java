@@ -275,7 +275,7 @@ final class AdapterContractTest {
     return Objects.requireNonNull(KINDS.get(kind), "no entry for " + kind);
   }
 
-  private static ModelConfig config(Architecture family) {
+  static ModelConfig config(Architecture family) {
     return Objects.requireNonNull(FAMILIES.get(family), "no entry for " + family);
   }
 

@@ -10,11 +10,18 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
+import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.tensorflow.Operand;
+import org.tensorflow.Result;
+import org.tensorflow.ndarray.buffer.DataBuffers;
+import org.tensorflow.op.Ops;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.family.TFloating;
 
 /** An adapter on a frozen base. The result is a PEFT directory. */
 public final class AdapterTrainee implements Trainee {
@@ -73,6 +80,9 @@ public final class AdapterTrainee implements Trainee {
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
       session.declare(adapted.variables());
+      if (initial == null) {
+        values.putAll(norms(session, adapted.parameters()));
+      }
       session.assign(values);
       return new AdapterTrainee(base, adapted, forInference, session);
     } catch (RuntimeException | Error e) {
@@ -81,10 +91,31 @@ public final class AdapterTrainee implements Trainee {
     }
   }
 
+  /** The initial values that depend on the base's. */
+  private static Map<String, float[]> norms(
+      ModelSession session, List<AdapterParameter> parameters) {
+    Map<String, float[]> values = new HashMap<>();
+    for (AdapterParameter parameter : parameters) {
+      if (parameter.initializer() instanceof Initializer.OutputNorms norms) {
+        Ops tf = session.tf();
+        Operand<TFloat32> weight =
+            tf.dtypes.cast(session.<TFloating>read(norms.weight()), TFloat32.class);
+        try (Result result = session.session().runner().fetch(norms.of(tf, weight)).run()) {
+          float[] value = new float[Math.toIntExact(parameter.elements())];
+          ((TFloat32) result.get(0)).copyTo(DataBuffers.of(value, false, false));
+          values.put(parameter.variable(NAME).name(), value);
+        }
+      }
+    }
+    return values;
+  }
+
   private static float[] initialValue(AdapterParameter parameter, SplittableRandom random) {
     float[] values = new float[Math.toIntExact(parameter.elements())];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) parameter.initializer().next(random);
+    if (parameter.initializer() instanceof Initializer.Drawn drawn) {
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) drawn.next(random);
+      }
     }
     return values;
   }

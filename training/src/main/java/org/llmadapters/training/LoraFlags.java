@@ -32,6 +32,11 @@ final class LoraFlags {
   private boolean useRslora;
 
   @Option(
+      names = "--use-dora",
+      description = "Train the norm of every output's weights as well (DoRA).")
+  private boolean useDora;
+
+  @Option(
       names = "--lora-dropout",
       defaultValue = "0.05",
       description = "Dropout on the adapter's input (default ${DEFAULT-VALUE}).")
@@ -87,7 +92,8 @@ final class LoraFlags {
             Optional.ofNullable(excludeModules).map(LoraFlags::named)),
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
-            pattern("--alpha-pattern", alphaPattern, Double::valueOf)));
+            pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
+        useDora);
   }
 
   /** What {@code --target-modules} names, if it is given. */

@@ -29,6 +29,7 @@ final class LoraConfigJson {
           "lora_alpha",
           "lora_dropout",
           "use_rslora",
+          "use_dora",
           "rank_pattern",
           "alpha_pattern",
           "target_modules",
@@ -41,7 +42,6 @@ final class LoraConfigJson {
   /** Keys that would change the computation unless they are absent, null, false or empty. */
   private static final Map<String, String> UNSUPPORTED =
       Map.ofEntries(
-          Map.entry("use_dora", "DoRA is not supported yet"),
           Map.entry("use_qalora", "QA-LoRA is not supported"),
           Map.entry("use_bdlora", "block-diagonal LoRA is not supported"),
           Map.entry("lora_bias", "a bias of lora_B is not supported yet"),
@@ -99,6 +99,7 @@ final class LoraConfigJson {
     double loraAlpha = fields.doubleOr("lora_alpha", 8);
     double loraDropout = fields.doubleOr("lora_dropout", 0);
     boolean useRslora = fields.booleanOr("use_rslora", false);
+    boolean useDora = fields.booleanOr("use_dora", false);
     Optional<TargetModules> targets = TargetModulesJson.read(fields);
     Map<String, Integer> ranks = pattern(fields, "rank_pattern", JsonFields::requireInt);
     Map<String, Double> alphas = pattern(fields, "alpha_pattern", JsonFields::requireDouble);
@@ -111,7 +112,8 @@ final class LoraConfigJson {
                     useRslora,
                     loraDropout,
                     targets.orElseThrow(),
-                    new LoraPatterns(ranks, alphas)));
+                    new LoraPatterns(ranks, alphas),
+                    useDora));
     KEYS.log(file, fields, KEYS.unknown(fields));
     return config;
   }
@@ -163,6 +165,9 @@ final class LoraConfigJson {
     if (!patterns.alpha().isEmpty()) {
       ObjectNode alphas = json.putObject("alpha_pattern");
       patterns.alpha().forEach((module, alpha) -> putAlpha(alphas, module, alpha));
+    }
+    if (config.useDora()) {
+      json.put("use_dora", true);
     }
     if (config.useRslora()) {
       json.put("use_rslora", true);

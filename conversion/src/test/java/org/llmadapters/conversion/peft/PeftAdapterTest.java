@@ -113,6 +113,7 @@ final class PeftAdapterTest {
   @ValueSource(
       strings = {
         "\"use_rslora\":true",
+        "\"use_dora\":true",
         "\"rank_pattern\":{\"v_proj\":2,\"layers.1.q_proj\":5}",
         "\"alpha_pattern\":{\"v_proj\":2.5,\"q_proj\":4}",
         "\"layers_to_transform\":1",
@@ -140,7 +141,6 @@ final class PeftAdapterTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "\"use_dora\":true | use_dora is true: DoRA is not supported yet",
         "\"bias\":\"all\" | bias is \"all\": trained biases are not supported yet",
         "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
             + " modules are not supported yet",
