@@ -64,12 +64,7 @@ final class BottleneckAdapterTest {
 
   private static AdaptedGraph splice(Placement placement, String... targets) {
     return splice(
-        placement,
-        InitWeights.BERT,
-        OptionalDouble.of(1),
-        0,
-        Splicer.Mode.INFERENCE,
-        targets);
+        placement, InitWeights.BERT, OptionalDouble.of(1), 0, Splicer.Mode.INFERENCE, targets);
   }
 
   /** H + F are the widths of both layers; D goes from a width to itself in series. */
@@ -130,7 +125,8 @@ final class BottleneckAdapterTest {
   void cannotBeMerged() {
     BottleneckConfig config = (BottleneckConfig) splice(Placement.PARALLEL, "q_proj").config();
     assertThat(
-            Adapters.mergeInto(config, Sites.linear(BASE.graphDef()).get(0), Map.<String, float[]>of()))
+            Adapters.mergeInto(
+                config, Sites.linear(BASE.graphDef()).get(0), Map.<String, float[]>of()))
         .isEmpty();
     assertThat(config.kind().merges()).isFalse();
   }

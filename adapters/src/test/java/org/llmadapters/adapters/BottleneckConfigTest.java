@@ -22,18 +22,18 @@ import org.llmadapters.graph.spec.Activation;
 
 final class BottleneckConfigTest {
   private static BottleneckConfig config(
-      int size, double dropout, OptionalDouble scaling, Placement placement, TargetModules targets) {
+      int size,
+      double dropout,
+      OptionalDouble scaling,
+      Placement placement,
+      TargetModules targets) {
     return new BottleneckConfig(
         size, Activation.TANH, dropout, scaling, InitWeights.BERT, placement, targets);
   }
 
   private static BottleneckConfig config(int size, double dropout, double scaling) {
     return config(
-        size,
-        dropout,
-        OptionalDouble.of(scaling),
-        Placement.PARALLEL,
-        TargetModules.of("q_proj"));
+        size, dropout, OptionalDouble.of(scaling), Placement.PARALLEL, TargetModules.of("q_proj"));
   }
 
   /** LLM-Adapters' TRANSFORMERS_MODELS_TO_{BOTTLENECK,ADAPTERP,PARALLEL}_TARGET_MODULES_MAPPING. */
@@ -55,8 +55,7 @@ final class BottleneckConfigTest {
     "BLOOM, ADAPTER_P, dense_4h_to_h",
     "BLOOM, PARALLEL, query_key_value"
   })
-  void defaultTargetsAreThoseOfLlmAdapters(
-      Architecture family, Placement placement, String names) {
+  void defaultTargetsAreThoseOfLlmAdapters(Architecture family, Placement placement, String names) {
     assertThat(BottleneckConfig.defaultTargets(family, placement))
         .contains(TargetModules.of(names.split("\\+", -1)));
   }

@@ -17,8 +17,7 @@ final class BottleneckCommandsTest {
 
   private Path base(String family) {
     Path base = directory.resolve("base");
-    CommandRun.succeed(
-        "convert", "--checkpoint", Golden.path(family + "/base"), "--output", base);
+    CommandRun.succeed("convert", "--checkpoint", Golden.path(family + "/base"), "--output", base);
     return base;
   }
 
@@ -119,11 +118,7 @@ final class BottleneckCommandsTest {
   private void trainFails(Path base, String message, Object... more) throws IOException {
     Path run = directory.resolve("run");
     Object[] line = {"train", "--model", base, "--data", data(), "--output", run};
-    fails(
-        message,
-        Stream.concat(
-                Arrays.stream(line), Arrays.stream(more))
-            .toArray());
+    fails(message, Stream.concat(Arrays.stream(line), Arrays.stream(more)).toArray());
     assertThat(run).doesNotExist();
   }
 
