@@ -150,7 +150,7 @@ final class HfConfigTest {
       quoteCharacter = '`',
       value = {
         "\"hidden_act\":\"maxout\" | hidden_act must be one of silu, swish, relu, gelu, gelu_new,"
-            + " gelu_pytorch_tanh, gelu_fast, quick_gelu, got \"maxout\"",
+            + " gelu_pytorch_tanh, gelu_fast, quick_gelu, tanh, sigmoid, relu6, got \"maxout\"",
         "\"quantization_config\":{\"bits\":4} | quantization_config is {\"bits\":4}: quantized"
             + " checkpoints are not supported: convert the original",
         "\"num_key_value_heads\":2 | num_attention_heads (3) must be a multiple of"
