@@ -12,7 +12,6 @@ import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.spec.WeightLayout;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
-import org.tensorflow.types.TBool;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TFloating;
@@ -74,7 +73,7 @@ final class LoraAdapter implements Adapter {
     Operand<TFloating> loraB = TensorTypes.cast(tf, wideB, site.dtype());
     Operand<TFloating> x =
         parameters.training() && config.loraDropout() > 0
-            ? dropout(tf, input, parameters.dropoutSeed(), site)
+            ? Dropout.apply(tf, input, config.loraDropout(), parameters.dropoutSeed(), site.dtype())
             : input;
     Operand<TInt32> batch = TokenShapes.size(tf, input, 0);
     Operand<TFloating> narrow =
@@ -127,17 +126,5 @@ final class LoraAdapter implements Adapter {
       Ops tf, Operand<TFloating> matrix, Operand<TInt32> batch, long rows, long columns) {
     return tf.broadcastTo(
         matrix, tf.stack(List.of(batch, tf.constant((int) rows), tf.constant((int) columns))));
-  }
-
-  /** Inverted dropout: an element is kept with probability {@code 1 - p} and then divided by it. */
-  private Operand<TFloating> dropout(
-      Ops tf, Operand<TFloating> x, Operand<TInt32> seed, LinearSite site) {
-    float keep = (float) (1 - config.loraDropout());
-    Operand<TFloat32> uniform = tf.random.statelessRandomUniform(tf.shape(x), seed, TFloat32.class);
-    Operand<TBool> kept = tf.math.less(uniform, tf.constant(keep));
-    return tf.select(
-        kept,
-        tf.math.mul(x, TensorTypes.cast(tf, tf.constant(1 / keep), site.dtype())),
-        tf.zerosLike(x));
   }
 }
