@@ -22,6 +22,14 @@ import org.llmadapters.graph.spec.WeightLayout;
  */
 final class Llama {
 
+  /** What its modules are called, and those of many that came after it. */
+  static final ModuleNames NAMES =
+      new ModuleNames(
+          ModuleNames.Model.plain("model.embed_tokens", "model.layers", "model.norm", "lm_head"),
+          new ModuleNames.Block("input_layernorm", "self_attn", "post_attention_layernorm", "mlp"),
+          ModuleNames.Attention.separate("q_proj", "k_proj", "v_proj", "o_proj"),
+          new ModuleNames.Mlp("gate_proj", "up_proj", "down_proj"));
+
   static final Family FAMILY =
       new Family(
           "llama",
@@ -33,13 +41,7 @@ final class Llama {
               BlockSpec.Embedding.PLAIN,
               WeightLayout.OUT_IN,
               false,
-              new ModuleNames(
-                  ModuleNames.Model.plain(
-                      "model.embed_tokens", "model.layers", "model.norm", "lm_head"),
-                  new ModuleNames.Block(
-                      "input_layernorm", "self_attn", "post_attention_layernorm", "mlp"),
-                  ModuleNames.Attention.separate("q_proj", "k_proj", "v_proj", "o_proj"),
-                  new ModuleNames.Mlp("gate_proj", "up_proj", "down_proj"))),
+              NAMES),
           ConfigKeys.of(
               Map.of("norm_eps", "rms_norm_eps"),
               new ConfigKeys.Defaults(

@@ -6,7 +6,6 @@ import org.llmadapters.graph.spec.Activation;
 import org.llmadapters.graph.spec.Biases;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.ConfigKeys;
-import org.llmadapters.graph.spec.ModuleNames;
 import org.llmadapters.graph.spec.Norm;
 import org.llmadapters.graph.spec.PositionEncoding;
 import org.llmadapters.graph.spec.Projections;
@@ -32,13 +31,7 @@ final class Qwen2 {
               BlockSpec.Embedding.PLAIN,
               WeightLayout.OUT_IN,
               false,
-              new ModuleNames(
-                  ModuleNames.Model.plain(
-                      "model.embed_tokens", "model.layers", "model.norm", "lm_head"),
-                  new ModuleNames.Block(
-                      "input_layernorm", "self_attn", "post_attention_layernorm", "mlp"),
-                  ModuleNames.Attention.separate("q_proj", "k_proj", "v_proj", "o_proj"),
-                  new ModuleNames.Mlp("gate_proj", "up_proj", "down_proj"))),
+              Llama.NAMES),
           ConfigKeys.of(
               Map.of("norm_eps", "rms_norm_eps"),
               new ConfigKeys.Defaults(

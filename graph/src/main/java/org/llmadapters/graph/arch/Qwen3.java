@@ -32,13 +32,11 @@ final class Qwen3 {
               WeightLayout.OUT_IN,
               false,
               new ModuleNames(
-                  ModuleNames.Model.plain(
-                      "model.embed_tokens", "model.layers", "model.norm", "lm_head"),
-                  new ModuleNames.Block(
-                      "input_layernorm", "self_attn", "post_attention_layernorm", "mlp"),
+                  Llama.NAMES.model(),
+                  Llama.NAMES.block(),
                   new ModuleNames.Attention(
                       "q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"),
-                  new ModuleNames.Mlp("gate_proj", "up_proj", "down_proj"))),
+                  Llama.NAMES.mlp())),
           ConfigKeys.of(
               Map.of("norm_eps", "rms_norm_eps"),
               new ConfigKeys.Defaults(
