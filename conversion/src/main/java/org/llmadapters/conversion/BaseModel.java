@@ -14,6 +14,7 @@ import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.conversion.tokenizer.Tokenizers;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
@@ -64,6 +65,17 @@ public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, B
     ModelConfig config = HfConfig.read(directory.resolve(ModelAssets.DIRECTORY)).model();
     return new BaseModel(
         directory, config, weights.get(0).dtype(), new BaseGraph(graphDef, weights, signatures));
+  }
+
+  /**
+   * The family of the model in {@code directory}, without opening its graph.
+   *
+   * @throws FormatException if it is not a base SavedModel
+   */
+  public static Architecture architecture(Path directory) throws IOException {
+    DirectoryKind.BASE_MODEL.require(directory);
+    return Architecture.of(
+        HfConfig.read(directory.resolve(ModelAssets.DIRECTORY)).model().modelType());
   }
 
   private static void checkBundle(TensorBundle bundle, List<Weight> weights, Path directory) {

@@ -9,9 +9,7 @@ import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
 import org.llmadapters.adapters.TargetModules;
-import org.llmadapters.conversion.DirectoryKind;
-import org.llmadapters.conversion.ModelAssets;
-import org.llmadapters.conversion.hf.HfConfig;
+import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.arch.Architecture;
 import picocli.CommandLine.Option;
 
@@ -93,9 +91,8 @@ final class BottleneckFlags {
 
   private static TargetModules defaultTargets(AdapterKind kind, Path model, Placement placement)
       throws IOException {
-    DirectoryKind.BASE_MODEL.require(model);
-    String modelType = HfConfig.read(model.resolve(ModelAssets.DIRECTORY)).model().modelType();
-    return BottleneckConfig.defaultTargets(Architecture.of(modelType), placement)
+    Architecture family = BaseModel.architecture(model);
+    return BottleneckConfig.defaultTargets(family, placement)
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
@@ -103,6 +100,6 @@ final class BottleneckFlags {
                         "--adapter %s has no default targets for %s: name them with"
                             + " --target-modules; list the modules with: llm-adapters inspect"
                             + " --model %s",
-                        kind.cliName(), modelType, model)));
+                        kind.cliName(), family.modelType(), model)));
   }
 }

@@ -11,10 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.TargetModules;
-import org.llmadapters.conversion.DirectoryKind;
-import org.llmadapters.conversion.ModelAssets;
-import org.llmadapters.conversion.hf.HfConfig;
-import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.conversion.BaseModel;
 import picocli.CommandLine.Option;
 
 /** The options of LoRA, named as in PEFT. */
@@ -79,7 +76,10 @@ final class LoraFlags {
    */
   LoraConfig toConfig(Path model) throws IOException {
     Optional<TargetModules> named = targets();
-    TargetModules targets = named.isPresent() ? named.get() : defaultTargets(model);
+    TargetModules targets =
+        named.isPresent()
+            ? named.get()
+            : LoraConfig.defaultTargets(BaseModel.architecture(model).spec());
     return new LoraConfig(
         r,
         loraAlpha,
@@ -99,12 +99,6 @@ final class LoraFlags {
   /** What {@code --target-modules} names, if it is given. */
   Optional<TargetModules> targets() {
     return Optional.ofNullable(targetModules).map(LoraFlags::named);
-  }
-
-  private static TargetModules defaultTargets(Path model) throws IOException {
-    DirectoryKind.BASE_MODEL.require(model);
-    String modelType = HfConfig.read(model.resolve(ModelAssets.DIRECTORY)).model().modelType();
-    return LoraConfig.defaultTargets(Architecture.of(modelType).spec());
   }
 
   private static TargetModules named(String modules) {
