@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,8 +28,6 @@ import org.llmadapters.graph.spec.Biases;
 import org.llmadapters.graph.spec.ConfigKeys;
 import org.llmadapters.graph.spec.PositionEncoding;
 import org.llmadapters.graph.spec.Residual;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * {@code config.json} of a checkpoint directory, in the spellings of transformers 4 and 5, with the
@@ -46,8 +43,6 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
   public static final String FILE = "config.json";
 
   private static final int MAX_POSITION_EMBEDDINGS = 2048;
-
-  private static final Logger LOG = LoggerFactory.getLogger(HfConfig.class);
 
   /** Keys that all families have, by their common names. */
   private static final Set<String> COMMON =
@@ -71,20 +66,6 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
           "torch_dtype",
           "dtype");
 
-  /** Probabilities of dropping values in training. */
-  private static final Set<String> DROPOUTS =
-      Set.of(
-          "attention_dropout",
-          "hidden_dropout",
-          "activation_dropout",
-          "dropout",
-          "layerdrop",
-          "resid_pdrop",
-          "embd_pdrop",
-          "attn_pdrop",
-          "resid_dropout",
-          "embed_dropout");
-
   /** Keys that would change the computation unless they are absent, null, false or empty. */
   private static final Map<String, String> UNSUPPORTED =
       Map.of(
@@ -94,9 +75,21 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
           "cross_attention_hidden_size", "only decoders are supported",
           "pruned_heads", "pruned heads are not supported");
 
+  private static final String NO_DROPOUT = "the base is not trained with dropout";
+
   /** Keys without effect on the logits, and why. */
   private static final Map<String, String> IGNORED =
       Map.ofEntries(
+          Map.entry("attention_dropout", NO_DROPOUT),
+          Map.entry("hidden_dropout", NO_DROPOUT),
+          Map.entry("activation_dropout", NO_DROPOUT),
+          Map.entry("dropout", NO_DROPOUT),
+          Map.entry("layerdrop", NO_DROPOUT),
+          Map.entry("resid_pdrop", NO_DROPOUT),
+          Map.entry("embd_pdrop", NO_DROPOUT),
+          Map.entry("attn_pdrop", NO_DROPOUT),
+          Map.entry("resid_dropout", NO_DROPOUT),
+          Map.entry("embed_dropout", NO_DROPOUT),
           Map.entry("architectures", "the tensors' names tell"),
           Map.entry("_name_or_path", "where it came from"),
           Map.entry("transformers_version", "what wrote it"),
@@ -150,9 +143,7 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
           String.join(", ", Architecture.modelTypes()));
     }
     Family family = Architecture.of(modelType).family();
-    Set<String> read = new HashSet<>(family.keys().all(COMMON));
-    read.addAll(DROPOUTS);
-    KnownKeys known = new KnownKeys(read, UNSUPPORTED, IGNORED);
+    KnownKeys known = new KnownKeys(family.keys().all(COMMON), UNSUPPORTED, IGNORED);
     List<String> unknown = new ArrayList<>(known.unknown(fields));
     known.refuseUnsupported(fields);
     Supplier<ModelConfig> model = model(fields, family, unknown);
@@ -162,7 +153,6 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
     Optional<WeightDtype> builtDtype = fields.attempt(dtype);
     ModelConfig builtModel = model.get();
     known.log(file, fields, unknown);
-    warnOfDropout(file, fields);
     return new HfConfig(builtModel, builtDtype.orElseThrow(), raw);
   }
 
@@ -277,14 +267,6 @@ public record HfConfig(ModelConfig model, WeightDtype storedDtype, ObjectNode ra
         .ifPresent(
             other -> fields.problem("dtype (%s) and torch_dtype (%s) must agree", name, other));
     return () -> WeightDtype.of(name);
-  }
-
-  private static void warnOfDropout(Path file, JsonFields fields) {
-    for (String key : DROPOUTS) {
-      if (fields.has(key) && fields.doubleOr(key, 0) != 0) {
-        LOG.debug("{}: {} has no effect: the base is not trained with dropout", file, key);
-      }
-    }
   }
 
   /**
