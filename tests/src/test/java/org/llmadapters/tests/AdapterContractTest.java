@@ -37,7 +37,6 @@ import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
-import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
@@ -300,11 +299,7 @@ final class AdapterContractTest {
   }
 
   private static float[] logits(BaseModel base) {
-    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
-      session.declare(base.graph().weights());
-      session.restore(base.variables(), base.graph().weights());
-      return new Forward(session, base.graph().graphDef()).logits(IDS, MASK, false);
-    }
+    return Forward.logits(base, IDS, MASK);
   }
 
   /** Updates on one batch; returns the losses before each. */

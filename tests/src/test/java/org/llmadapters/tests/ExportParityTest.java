@@ -3,9 +3,7 @@ package org.llmadapters.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.llmadapters.tests.Parity.ACTIVATIONS;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -20,7 +18,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.export.ExportConfig;
 import org.llmadapters.conversion.export.ServingExport;
-import org.llmadapters.conversion.files.Json;
 import org.tensorflow.Result;
 import org.tensorflow.SavedModelBundle;
 import org.tensorflow.ndarray.StdArrays;
@@ -49,14 +46,8 @@ final class ExportParityTest {
 
   /** The base SavedModel of a golden checkpoint whose end token is taken away. */
   private Path base(String family) throws IOException {
-    Path golden = Golden.path(family + "/base");
-    Path checkpoint = Files.createDirectory(directory.resolve("checkpoint"));
-    Files.copy(golden.resolve("model.safetensors"), checkpoint.resolve("model.safetensors"));
-    ObjectNode config = Json.readObject(golden.resolve("config.json"));
-    config.putNull("eos_token_id");
-    Json.write(checkpoint.resolve("config.json"), config);
     Path base = directory.resolve("base");
-    Converter.convert(checkpoint, base, false);
+    Converter.convert(Parity.checkpointWithoutEnd(directory, family), base, false);
     return base;
   }
 

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.GraphPruner;
@@ -33,6 +35,15 @@ final class Forward {
   Forward(ModelSession session, GraphDef graphDef) {
     this.session = session;
     this.graphDef = graphDef;
+  }
+
+  /** Logits [B, T, V] of a model without an adapter, row-major. */
+  static float[] logits(BaseModel base, int[][] inputIds, int[][] attentionMask) {
+    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
+      session.declare(base.graph().weights());
+      session.restore(base.variables(), base.graph().weights());
+      return new Forward(session, base.graph().graphDef()).logits(inputIds, attentionMask, false);
+    }
   }
 
   /** Logits [B, T, V], row-major. */

@@ -45,23 +45,13 @@ final class GenerationParityTest {
 
   /** Converts a golden checkpoint after taking its end token away. */
   private BaseModel withoutEnd(String family) throws IOException {
-    return convert(checkpoint(family));
+    return convert(Parity.checkpointWithoutEnd(directory, family));
   }
 
   private BaseModel convert(Path checkpoint) throws IOException {
     Path output = directory.resolve("model");
     Converter.convert(checkpoint, output, false);
     return BaseModel.open(output);
-  }
-
-  private Path checkpoint(String family) throws IOException {
-    Path base = Golden.path(family + "/base");
-    Path checkpoint = Files.createDirectory(directory.resolve("checkpoint"));
-    Files.copy(base.resolve("model.safetensors"), checkpoint.resolve("model.safetensors"));
-    ObjectNode config = Json.readObject(base.resolve("config.json"));
-    config.putNull("eos_token_id");
-    Json.write(checkpoint.resolve("config.json"), config);
-    return checkpoint;
   }
 
   private static Optional<Path> adapter(String name) {
@@ -178,7 +168,7 @@ final class GenerationParityTest {
   }
 
   private BaseModel withEnd(String family, Golden golden) throws IOException {
-    Path checkpoint = checkpoint(family);
+    Path checkpoint = Parity.checkpointWithoutEnd(directory, family);
     ObjectNode generation = Json.object();
     generation.put("eos_token_id", end(golden));
     Json.write(checkpoint.resolve("generation_config.json"), generation);

@@ -22,7 +22,6 @@ import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.arch.Architecture;
-import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.AdapterTrainee;
@@ -77,11 +76,7 @@ final class LoraVariantsTest {
   }
 
   private static float[] logits(BaseModel base) {
-    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
-      session.declare(base.graph().weights());
-      session.restore(base.variables(), base.graph().weights());
-      return new Forward(session, base.graph().graphDef()).logits(IDS, MASK, false);
-    }
+    return Forward.logits(base, IDS, MASK);
   }
 
   @ParameterizedTest

@@ -3,10 +3,13 @@ package org.llmadapters.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.LossFunction;
 import org.llmadapters.training.OptimizerConfig;
@@ -44,6 +47,17 @@ final class Parity {
     Path output = directory.resolve("base");
     Converter.convert(Golden.path(checkpoint), output, dtype, false);
     return BaseModel.open(output);
+  }
+
+  /** Copies a golden checkpoint to {@code directory/checkpoint}, but for its end token. */
+  static Path checkpointWithoutEnd(Path directory, String family) throws IOException {
+    Path base = Golden.path(family + "/base");
+    Path checkpoint = Files.createDirectory(directory.resolve("checkpoint"));
+    Files.copy(base.resolve("model.safetensors"), checkpoint.resolve("model.safetensors"));
+    ObjectNode config = Json.readObject(base.resolve("config.json"));
+    config.putNull("eos_token_id");
+    Json.write(checkpoint.resolve("config.json"), config);
+    return checkpoint;
   }
 
   static void checkLogits(Trainee trainee, Golden golden, double tolerance) throws IOException {
