@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.llmadapters.adapters.MergedWeight;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.OutputDirectory;
 import org.llmadapters.conversion.hf.HfCheckpoint;
@@ -24,7 +25,6 @@ import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.graph.rewrite.LinearSite;
 
 /**
  * Merges an adapter into a Hugging Face checkpoint: a checkpoint comes out, with the same tensors
@@ -35,13 +35,13 @@ import org.llmadapters.graph.rewrite.LinearSite;
 public final class Merger {
   private final HfCheckpoint checkpoint;
   private final FittedAdapter adapter;
-  private final Map<String, LinearSite> merged;
+  private final Map<String, MergedWeight> merged;
   private final Optional<WeightDtype> dtype;
 
   private Merger(
       HfCheckpoint checkpoint,
       FittedAdapter adapter,
-      Map<String, LinearSite> merged,
+      Map<String, MergedWeight> merged,
       Optional<WeightDtype> dtype) {
     this.checkpoint = checkpoint;
     this.adapter = adapter;
@@ -96,10 +96,11 @@ public final class Merger {
     try (HfCheckpoint weights = HfCheckpoint.open(checkpoint);
         FittedAdapter fitted = FittedAdapter.open(adapter, base, config.model())) {
       weights.check(base.weights(), Converter.droppable(config.model()));
-      Map<String, LinearSite> merged = new HashMap<>();
+      Map<String, MergedWeight> merged = new HashMap<>();
       fitted
           .mergedWeights(base)
-          .forEach((name, site) -> weights.find(name).ifPresent(t -> merged.put(t.name(), site)));
+          .forEach(
+              (name, weight) -> weights.find(name).ifPresent(t -> merged.put(t.name(), weight)));
       Merger merger = new Merger(weights, fitted, merged, dtype);
       try (OutputDirectory directory =
           OutputDirectory.create(output, overwrite, checkpoint, adapter)) {
@@ -177,14 +178,14 @@ public final class Merger {
     if (tensor == null) {
       throw new IllegalStateException(entry.name() + " was listed but is missing");
     }
-    LinearSite site = merged.get(entry.name());
-    if (site == null) {
+    MergedWeight weight = merged.get(entry.name());
+    if (weight == null) {
       file.copyTo(tensor, entry.dtype(), out);
       return;
     }
     try (DeltaChannel added =
         new DeltaChannel(
-            adapter.delta(site), site.weightColumns(), WeightDtype.FLOAT32, entry.dtype(), out)) {
+            adapter.change(weight), weight.columns(), WeightDtype.FLOAT32, entry.dtype(), out)) {
       file.copyTo(tensor, WeightDtype.FLOAT32, added);
       added.flush();
     }

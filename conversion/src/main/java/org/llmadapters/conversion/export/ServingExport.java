@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.adapters.MergedWeight;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.CountingChannel;
 import org.llmadapters.conversion.DeltaChannel;
@@ -23,7 +24,6 @@ import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.GenerateGraph;
 import org.llmadapters.graph.rewrite.GraphPruner;
-import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
 import org.llmadapters.graph.savedmodel.TensorBundle;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
@@ -55,10 +55,10 @@ public final class ServingExport {
   private final @Nullable FittedAdapter adapter;
 
   /** Weights that the adapter is merged into, by name; empty where it stays beside them. */
-  private final Map<String, LinearSite> merged;
+  private final Map<String, MergedWeight> merged;
 
   private ServingExport(
-      BaseModel base, @Nullable FittedAdapter adapter, Map<String, LinearSite> merged) {
+      BaseModel base, @Nullable FittedAdapter adapter, Map<String, MergedWeight> merged) {
     this.base = base;
     this.adapter = adapter;
     this.merged = merged;
@@ -105,7 +105,7 @@ public final class ServingExport {
     Path directory = config.adapter().get();
     DirectoryKind.ADAPTER.require(directory);
     try (FittedAdapter adapter = FittedAdapter.open(directory, base.graph(), base.config())) {
-      Map<String, LinearSite> merged =
+      Map<String, MergedWeight> merged =
           config.merge() ? adapter.mergedWeights(base.graph()) : Map.of();
       return new ServingExport(base, adapter, merged).write(config);
     }
@@ -184,15 +184,15 @@ public final class ServingExport {
   private void writeVariable(TensorBundle weights, Weight variable, WritableByteChannel out)
       throws IOException {
     TensorBundle.Entry entry = weights.entries().get(variable.name());
-    LinearSite site = merged.get(variable.name());
+    MergedWeight weight = merged.get(variable.name());
     if (entry == null) {
       writeParameter(variable, out);
-    } else if (site == null || adapter == null) {
+    } else if (weight == null || adapter == null) {
       weights.copyTo(entry, out);
     } else {
       try (DeltaChannel added =
           new DeltaChannel(
-              adapter.delta(site), site.weightColumns(), variable.dtype(), variable.dtype(), out)) {
+              adapter.change(weight), weight.columns(), variable.dtype(), variable.dtype(), out)) {
         weights.copyTo(entry, added);
         added.flush();
       }
