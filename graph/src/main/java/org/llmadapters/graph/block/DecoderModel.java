@@ -108,7 +108,7 @@ public final class DecoderModel {
             shapes,
             rotary(tf, positionIds, slots),
             alibi(tf, slotPositions),
-            new CausalMasks(tf, columns, allSlots, keyMask)::of);
+            new CausalMasks(tf, columns, allSlots, keyMask, positionIds, slotPositions)::of);
     Operand<TFloating> hidden = hiddenStates(module, inputIds, positionIds, context, List.of());
     Operand<TFloat32> logits = root.withName("logits").identity(logits(module, hidden, shapes));
     return new Signature()
@@ -154,7 +154,7 @@ public final class DecoderModel {
             shapes,
             rotary(tf, positionIds, slots),
             alibi(tf, slotPositions),
-            new CausalMasks(tf, columns, allSlots, attentionMask)::of);
+            new CausalMasks(tf, columns, allSlots, attentionMask, positionIds, slotPositions)::of);
     Module module = new Module(decode, "", variables);
     Operand<TFloating> hidden = hiddenStates(module, inputIds, positionIds, context, layers);
 
