@@ -136,8 +136,8 @@ final class LoraSet implements AutoCloseable {
     long rows = whole ? Math.max(size.r(), size.out()) : size.r();
     if (Math.max(rows * size.in(), size.out() * size.r()) > MAX_ELEMENTS) {
       problems.add(
-          "%s: a layer of [out, in] = [%d, %d] is too large for rank %d",
-          module, size.out(), size.in(), size.r());
+          "%s: a layer of [out, in] = [%d, %d] is too large for %s at rank %d",
+          module, size.out(), size.in(), type.peftName(), size.r());
     }
   }
 

@@ -44,7 +44,7 @@ final class TinyLora {
   /** [out, in] of the modules: all different. */
   private static List<Long> shape(String module) {
     return switch (module) {
-      case Q -> List.of(4L, 5L);
+      case Q, "model.layers.1.self_attn.q_proj" -> List.of(4L, 5L);
       case V -> List.of(3L, 5L);
       case UP -> List.of(7L, 6L);
       default -> throw new IllegalArgumentException(module);
