@@ -43,11 +43,11 @@ public final class CombineCommand implements Callable<Integer> {
   @Option(
       names = "--combination-type",
       paramLabel = "TYPE",
-      defaultValue = "linear",
+      defaultValue = "svd",
       converter = CombinationTypeConverter.class,
       description =
-          "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, or one of the last four"
-              + " with _svd, which combines the updates instead of A and B."
+          "svd, cat, linear, ties, dare_linear, dare_ties, magnitude_prune, or one of the last four"
+              + " with _svd, which combines the products of B and A instead of each."
               + " Default: ${DEFAULT-VALUE}.")
   private CombinationType combinationType;
 

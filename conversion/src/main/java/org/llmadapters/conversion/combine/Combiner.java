@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.SortedSet;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.LoraConfig;
@@ -46,14 +47,16 @@ public final class Combiner {
   private final LoraSet loras;
   private final CombinationConfig config;
   private final Progress progress;
-  private String module = "";
-  private Factors factors = new Factors(new float[0], new float[0], 1);
+  private @Nullable Combined latest;
 
   private Combiner(LoraSet loras, CombinationConfig config, Progress progress) {
     this.loras = loras;
     this.config = config;
     this.progress = progress;
   }
+
+  /** The factors of the combined adapter at a module. */
+  private record Combined(String module, Factors factors) {}
 
   /**
    * What was combined.
@@ -126,40 +129,43 @@ public final class Combiner {
     return models.isEmpty() ? "" : models.get(0);
   }
 
-  /** The values of a parameter, those of the same module one after the other. */
+  /**
+   * The values of a parameter. A and B of a module are asked for one after the other, and computed
+   * once.
+   */
   private float[] values(AdapterParameter parameter) {
     boolean isA = parameter.name().endsWith(OpenLora.LORA_A);
-    String wanted =
+    String module =
         parameter.name().substring(0, parameter.name().length() - OpenLora.LORA_A.length());
-    if (!wanted.equals(module)) {
+    if (latest == null || !latest.module().equals(module)) {
       try {
-        factors = combine(wanted);
+        latest = new Combined(module, combine(module));
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-      module = wanted;
       progress.advance(1);
     }
-    return isA ? factors.loraA() : factors.loraB();
+    return isA ? latest.factors().loraA() : latest.factors().loraB();
   }
 
-  private Factors combine(String name) throws IOException {
+  private Factors combine(String module) throws IOException {
     List<Factors> inputs = new ArrayList<>();
     List<Double> weights = new ArrayList<>();
     List<Double> scalings = new ArrayList<>();
-    for (OpenLora lora : loras.having(name)) {
-      inputs.add(lora.factors(name));
+    for (OpenLora lora : loras.having(module)) {
+      inputs.add(lora.factors(module));
       weights.add(lora.weight());
-      scalings.add(lora.config().scalingOf(name));
+      scalings.add(lora.config().scalingOf(module));
     }
     // Of the module's own, so that what is dropped does not depend on the modules before.
-    SplittableRandom random = new SplittableRandom(config.seed() ^ ((long) name.hashCode() << 32));
+    SplittableRandom random =
+        new SplittableRandom(config.seed() ^ ((long) module.hashCode() << 32));
     TaskArithmetic arithmetic = new TaskArithmetic(config, random);
     return switch (config.type().operands()) {
       case FACTORS -> combineFactors(arithmetic, inputs, products(weights, scalings));
       case STACKED -> Factors.stacked(inputs, products(weights, scalings));
       case UPDATES -> {
-        int rank = loras.rankOf(name);
+        int rank = loras.rankOf(module);
         if (config.type().pruning() == Pruning.NONE) {
           yield TruncatedSvd.ofProduct(Factors.stacked(inputs, products(weights, scalings)), rank);
         }

@@ -121,20 +121,25 @@ final class LoraSet implements AutoCloseable {
     long r =
         switch (type.operands()) {
           case FACTORS -> first.r();
-          case STACKED -> having.stream().mapToLong(lora -> sizeOf(lora, module).r()).sum();
+          case STACKED -> stackedRank(module);
           case UPDATES -> svdRank;
         };
     return new Size(r, first.in(), first.out());
   }
 
-  private static void requireFeasible(
-      String module, Size size, CombinationType type, Problems problems) {
+  private long stackedRank(String module) {
+    return having(module).stream().mapToLong(lora -> sizeOf(lora, module).r()).sum();
+  }
+
+  /** All matrices that will be made must fit into arrays. */
+  private void requireFeasible(String module, Size size, CombinationType type, Problems problems) {
     if (size.r() > MAX_RANK) {
       problems.add("%s: the ranks add up to %d, more than %d", module, size.r(), MAX_RANK);
     }
     boolean whole = type.operands() == Operands.UPDATES && type.pruning() != Pruning.NONE;
-    long rows = whole ? Math.max(size.r(), size.out()) : size.r();
-    if (Math.max(rows * size.in(), size.out() * size.r()) > MAX_ELEMENTS) {
+    long inner = Math.max(size.r(), whole ? 0 : stackedRank(module));
+    long rows = Math.max(inner, whole ? size.out() : 0);
+    if (Math.max(rows * size.in(), size.out() * inner) > MAX_ELEMENTS) {
       problems.add(
           "%s: a layer of [out, in] = [%d, %d] is too large for %s at rank %d",
           module, size.out(), size.in(), type.peftName(), size.r());

@@ -118,9 +118,9 @@ final class CombineCommandTest {
   }
 
   @Test
-  void isLinearWithoutAType() throws IOException {
+  void usesTheDefaultOfPeft() throws IOException {
     assertThat(run("--adapter", math() + "=1", "--output", directory.resolve("mixed"))).isZero();
-    assertThat(out.toString()).contains("combined    1 by linear\n");
+    assertThat(out.toString()).contains("combined    1 by svd\n");
   }
 
   @Test
