@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -293,6 +294,21 @@ final class CombinerTest {
 
   private byte[] tensors() throws IOException {
     return Files.readAllBytes(output().resolve("adapter_model.safetensors"));
+  }
+
+  @Test
+  void modulesOfTheSameSizeDropDifferentElements() throws IOException {
+    String next = Q.replace("layers.0", "layers.1");
+    float[] ones = new float[10];
+    Arrays.fill(ones, 1);
+    Path same =
+        TinyLora.random(1, TinyLora.config(2, 6, "q_proj"), Q, next)
+            .with(Q + ".lora_A.weight", ones, 2, 5)
+            .with(next + ".lora_A.weight", ones, 2, 5)
+            .write(directory.resolve("same"));
+    combine(config("dare_linear"), new WeightedAdapter(same, 1));
+    assertThat(TinyLora.tensor(output(), Q + ".lora_A.weight"))
+        .isNotEqualTo(TinyLora.tensor(output(), next + ".lora_A.weight"));
   }
 
   /** What is dropped at a module does not depend on which others there are. */
