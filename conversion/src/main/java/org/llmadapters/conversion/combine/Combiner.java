@@ -36,7 +36,8 @@ import org.slf4j.LoggerFactory;
  * where {@code merge} is {@link TaskArithmetic} and the scaling of the new adapter is 1. An adapter
  * without the module is left out. Modules are read, combined and written one after the other.
  *
- * <p>Source: github.com/huggingface/peft v0.18.1 and later, {@code src/peft/tuners/lora/model.py},
+ * <p>Source: github.com/huggingface/peft, {@code src/peft/tuners/lora/model.py}, with the signs of
+ * negative weights as since its pull request 2918 and {@code use_rslora} off as since 3449, and
  * with three differences: the svd types scale an update once where PEFT, which multiplies with s_i
  * twice, agrees only at s_i = 1; a single adapter is combined by the type asked for and not always
  * by linear; and a module has the rank it needs, instead of the same one everywhere.
