@@ -85,7 +85,7 @@ final class LoraVariantsTest {
   void startsAsTheBaseAndIsTheSameSavedAndMerged(Architecture family, LoraConfig config)
       throws IOException {
     Path checkpoint = directory.resolve("checkpoint");
-    TinyCheckpoint.write(checkpoint, AdapterContractTest.config(family), WeightDtype.FLOAT32);
+    TinyCheckpoint.write(checkpoint, ContractFamilies.config(family), WeightDtype.FLOAT32);
     Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, false);
     BaseModel base = BaseModel.open(directory.resolve("base"));
     Path saved = directory.resolve("adapter");
