@@ -9,7 +9,9 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import picocli.CommandLine.Option;
@@ -32,6 +34,13 @@ final class LoraFlags {
       names = "--use-dora",
       description = "Train the norm of every output's weights as well (DoRA).")
   private boolean useDora;
+
+  @Option(
+      names = "--init-lora-weights",
+      defaultValue = "true",
+      description =
+          "What the adapter starts with, as in PEFT: true, false, gaussian, orthogonal, or out of the base's weights: pissa, pissa_niter_N, olora (default ${DEFAULT-VALUE}).")
+  private String initLoraWeights = "";
 
   @Option(
       names = "--lora-dropout",
@@ -93,7 +102,7 @@ final class LoraFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
-        useDora);
+        new LoraVariant(useDora, LoraInit.of(initLoraWeights)));
   }
 
   /** What {@code --target-modules} names, if it is given. */

@@ -12,7 +12,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import picocli.CommandLine;
 
@@ -38,6 +40,7 @@ final class LoraFlagsTest {
                 "--lora-dropout=0",
                 "--use-rslora",
                 "--use-dora",
+                "--init-lora-weights=gaussian",
                 "--target-modules=q_proj",
                 "--layers-to-transform=0,11",
                 "--exclude-modules=.*\\.k_proj",
@@ -56,7 +59,7 @@ final class LoraFlagsTest {
                     Optional.of(new TargetModules.Regex(".*\\.k_proj"))),
                 new LoraPatterns(
                     Map.of("down_proj", 2, "layers.0.q_proj", 6), Map.of("q_proj", 2.5)),
-                true));
+                new LoraVariant(true, LoraInit.of(LoraInit.Scheme.GAUSSIAN))));
     assertThat(config("--target-modules=all-linear").targetModules()).isEqualTo(ALL);
   }
 

@@ -23,6 +23,9 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
+import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.files.Json;
@@ -105,7 +108,15 @@ final class PeftAdapterTest {
                 + "\"init_lora_weights\":\"gaussian\",\"a_later_key\":1");
     try (PeftAdapter adapter = PeftAdapter.read(edited)) {
       assertThat(adapter.config())
-          .isEqualTo(new LoraConfig(4, 3.5, 0.1, new TargetModules.Regex(".*self_attn.*")));
+          .isEqualTo(
+              new LoraConfig(
+                  4,
+                  3.5,
+                  false,
+                  0.1,
+                  new TargetModules.Regex(".*self_attn.*"),
+                  LoraPatterns.NONE,
+                  new LoraVariant(false, LoraInit.of("gaussian"))));
     }
   }
 
