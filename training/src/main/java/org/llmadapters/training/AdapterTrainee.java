@@ -55,6 +55,7 @@ public final class AdapterTrainee implements Trainee {
       AdaptedGraph adapted,
       AdaptedGraph evaluated,
       List<AdapterParameter> stored,
+      FactorRates rates,
       ModelSession session,
       Map<String, float[]> taken) {
     this.base = base;
@@ -65,16 +66,30 @@ public final class AdapterTrainee implements Trainee {
             .anyMatch(node -> node.getName().equals(adapted.dropoutSeed()));
     this.training =
         new ReplicatedFunction.Computation(
-            adapted.graphDef(), adapted.variables(), dropout ? adapted.dropoutSeed() : null);
+            adapted.graphDef(),
+            rates.trained(adapted.variables()),
+            dropout ? adapted.dropoutSeed() : null);
     this.inference = new ReplicatedFunction.Computation(evaluated.graphDef(), List.of(), null);
     this.session = session;
     this.taken = taken;
+  }
+
+  /** All of an adapter is trained; else as the other {@code open}. */
+  public static AdapterTrainee open(
+      BaseModel base,
+      AdapterConfig config,
+      @Nullable PeftAdapter initial,
+      long seed,
+      SessionOptions options)
+      throws IOException {
+    return open(base, config, initial, FactorRates.EQUAL, seed, options);
   }
 
   /**
    * A new adapter with values drawn from {@code seed}, or one with the values of {@code initial};
    * caller closes.
    *
+   * @param rates which tell what is trained
    * @throws IllegalArgumentException if a target matches no module, or if {@code init_lora_weights}
    *     does not fit the model
    */
@@ -82,6 +97,7 @@ public final class AdapterTrainee implements Trainee {
       BaseModel base,
       AdapterConfig config,
       @Nullable PeftAdapter initial,
+      FactorRates rates,
       long seed,
       SessionOptions options)
       throws IOException {
@@ -92,6 +108,7 @@ public final class AdapterTrainee implements Trainee {
         adapted.computed().isEmpty()
             ? adapted.parameters()
             : Splicer.splice(graph, config, NAME, Splicer.Mode.INFERENCE).parameters();
+    rates.requireFactors("--adapter " + config.kind().cliName(), adapted.variables());
     if (initial == null) {
       InitialValues.check(adapted);
     } else {
@@ -110,7 +127,7 @@ public final class AdapterTrainee implements Trainee {
       } else {
         assign(session, initial, adapted.parameters());
       }
-      return new AdapterTrainee(base, adapted, evaluated, stored, session, taken);
+      return new AdapterTrainee(base, adapted, evaluated, stored, rates, session, taken);
     } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
@@ -197,6 +214,11 @@ public final class AdapterTrainee implements Trainee {
   @Override
   public ReplicatedFunction.Computation inference() {
     return inference;
+  }
+
+  @Override
+  public List<Weight> kept() {
+    return adapted.variables();
   }
 
   @Override

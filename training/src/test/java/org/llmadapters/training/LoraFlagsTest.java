@@ -63,6 +63,15 @@ final class LoraFlagsTest {
     assertThat(config("--target-modules=all-linear").targetModules()).isEqualTo(ALL);
   }
 
+  @Test
+  void ratesAreEqualUnlessFlagsSayOtherwise() {
+    assertThat(CommandLine.populateCommand(new LoraFlags()).rates()).isEqualTo(FactorRates.EQUAL);
+    assertThat(
+            CommandLine.populateCommand(new LoraFlags(), "--loraplus-lr-ratio=16", "--lora-fa")
+                .rates())
+        .isEqualTo(new FactorRates(16, true));
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -72,6 +81,8 @@ final class LoraFlagsTest {
         "--rank-pattern=q_proj=1.5 | --rank-pattern: got \"q_proj=1.5\", expected a module and a"
             + " number such as down_proj=2",
         "--alpha-pattern=q_proj=-1 | alpha_pattern, q_proj must be in (0, 1e9), got -1.0",
+        "--init-lora-weights=corda | init_lora_weights must be true, false, gaussian, orthogonal,"
+            + " pissa, pissa_niter_N with N up to 999, or olora, got corda",
         "--layers-to-transform=1- | --layers-to-transform is \"1-\", expected layers such as 0,1,5",
       })
   void refusesWhatItCannotRead(String flag, String message) {
