@@ -35,7 +35,7 @@ final class InitialValuesTest {
   private static final int OUT = 9;
   private static final double SCALING = 1.5;
 
-  /** Float32 rounds the weight, of norm 24, to 1e-6, and a decomposition some tens of times. */
+  /** The weight has a norm above 10, which float32 rounds to 1e-6, here some tens of times. */
   private static final double TOLERANCE = 5e-5;
 
   private final ModelSession session = new ModelSession(new SessionOptions(1));
@@ -109,7 +109,8 @@ final class InitialValuesTest {
             new AdapterParameter(
                 "m.lora_B.weight",
                 List.of((long) OUT, (long) r),
-                new Factor(factors, Factor.Side.B))));
+                new Factor(factors, Factor.Side.B))),
+        Map.of());
   }
 
   private Started start(String init, int r, WeightLayout layout, WeightDtype dtype) {
@@ -264,7 +265,8 @@ final class InitialValuesTest {
             List.of("m"),
             List.of(
                 new AdapterParameter(
-                    "m.lora_A.weight", List.of((long) r, in), new Initializer.Normal(1.0 / r))));
+                    "m.lora_A.weight", List.of((long) r, in), new Initializer.Normal(1.0 / r))),
+            Map.of());
     session.declare(adapted.variables());
     assertThat(InitialValues.assign(session, adapted, 5)).isEmpty();
     double squares = 0;
@@ -315,7 +317,8 @@ final class InitialValuesTest {
             "default",
             new LoraConfig(4, 1, 0, TargetModules.of("n", "lm_head")),
             List.of("lm_head", "n"),
-            parameters);
+            parameters,
+            Map.of());
     assertThatThrownBy(() -> InitialValues.check(adapted))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(

@@ -44,7 +44,8 @@ final class StoredAdapterTest {
                 "m.lora_A.weight", List.of(2L, 4L), new Factor(factors, Factor.Side.A)),
             new AdapterParameter(
                 "m.lora_B.weight", List.of(3L, 2L), new Factor(factors, Factor.Side.B)),
-            new AdapterParameter("m.lora_magnitude_vector", List.of(3L), new Initializer.Ones())));
+            new AdapterParameter("m.lora_magnitude_vector", List.of(3L), new Initializer.Ones())),
+        Map.of());
   }
 
   private static final Map<String, float[]> TRAINED =
@@ -60,7 +61,10 @@ final class StoredAdapterTest {
 
   private static StoredAdapter stored(AdaptedGraph adapted, Map<String, float[]> taken) {
     return StoredAdapter.of(
-        adapted, taken, parameter -> Objects.requireNonNull(TRAINED.get(parameter.name())));
+        adapted.config(),
+        adapted.parameters(),
+        taken,
+        parameter -> Objects.requireNonNull(TRAINED.get(parameter.name())));
   }
 
   @Test
