@@ -113,6 +113,13 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
     }
 
     /**
+     * What the base has.
+     *
+     * @param weight of the base that this takes the place of
+     */
+    record OfBase(Weight weight) implements Initializer {}
+
+    /**
      * One of the two factors of LoRA, which are computed together.
      *
      * @param side which of them

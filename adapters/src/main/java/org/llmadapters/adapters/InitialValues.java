@@ -81,10 +81,10 @@ public final class InitialValues {
       SplittableRandom own = random.split();
       if (parameter.initializer() instanceof Initializer.Drawn drawn) {
         values.put(variable(parameter).name(), draw(drawn, parameter, own));
+      } else if (parameter.initializer() instanceof Initializer.OfBase ofBase) {
+        values.put(variable(parameter).name(), value(wide(ofBase.weight())));
       } else if (parameter.initializer() instanceof Initializer.OutputNorms norms) {
-        Operand<TFloat32> value = norms.of(session.tf(), wide(norms.weight()));
-        values.put(
-            variable(parameter).name(), fetch(List.of(value), session.session().runner()).get(0));
+        values.put(variable(parameter).name(), value(norms.of(session.tf(), wide(norms.weight()))));
       } else if (parameter.initializer() instanceof Factor factor
           && factor.side() == Factor.Side.A) {
         pairs.add(new Pair(factor.factors(), parameter, other(factor), own.nextLong()));
@@ -132,6 +132,10 @@ public final class InitialValues {
   /** The value of a variable of the base in float32. */
   private Operand<TFloat32> wide(Weight weight) {
     return session.tf().dtypes.cast(session.<TFloating>read(weight), TFloat32.class);
+  }
+
+  private float[] value(Operand<TFloat32> operand) {
+    return fetch(List.of(operand), session.session().runner()).get(0);
   }
 
   private static float[] draw(

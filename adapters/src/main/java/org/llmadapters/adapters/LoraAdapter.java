@@ -1,5 +1,6 @@
 package org.llmadapters.adapters;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.AdapterParameter.Initializer.Factor.Side;
@@ -40,6 +41,23 @@ final class LoraAdapter implements LinearAdapter {
   @Override
   public TargetModules targetModules() {
     return config.targetModules();
+  }
+
+  @Override
+  public void addTo(Splice splice) {
+    LinearAdapter.super.addTo(splice);
+    biases().addTo(splice);
+  }
+
+  @Override
+  public List<MergedWeight> merged(BaseGraph base) {
+    List<MergedWeight> merged = new ArrayList<>(LinearAdapter.super.merged(base));
+    merged.addAll(biases().merged(base.weights()));
+    return merged;
+  }
+
+  private TrainedBiases biases() {
+    return new TrainedBiases(config.variant().bias(), config.targetModules());
   }
 
   private List<String> parameterNames() {

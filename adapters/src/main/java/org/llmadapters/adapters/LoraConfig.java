@@ -108,7 +108,7 @@ public record LoraConfig(
         loraDropout,
         targetModules,
         new LoraPatterns(ranks, ownAlphas),
-        new LoraVariant(useDora(), LoraInit.DEFAULT));
+        new LoraVariant(useDora(), LoraInit.DEFAULT, variant.bias()));
   }
 
   @Override

@@ -99,7 +99,7 @@ final class InitialValuesTest {
             0,
             TargetModules.of("m"),
             LoraPatterns.NONE,
-            new LoraVariant(false, parsed)),
+            new LoraVariant(false, parsed, LoraBias.NONE)),
         List.of("m"),
         List.of(
             new AdapterParameter(

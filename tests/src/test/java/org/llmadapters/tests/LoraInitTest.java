@@ -17,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
@@ -54,7 +55,8 @@ final class LoraInitTest {
 
   private static LoraConfig config(
       String init, boolean rslora, LoraPatterns patterns, boolean dora) {
-    return new LoraConfig(4, 5, rslora, 0, ALL, patterns, new LoraVariant(dora, LoraInit.of(init)));
+    return new LoraConfig(
+        4, 5, rslora, 0, ALL, patterns, new LoraVariant(dora, LoraInit.of(init), LoraBias.NONE));
   }
 
   static Stream<Arguments> starts() {
@@ -199,7 +201,7 @@ final class LoraInitTest {
             0,
             TargetModules.of("0.self_attn.k_proj", "1.mlp.up_proj"),
             LoraPatterns.NONE,
-            new LoraVariant(false, LoraInit.of("pissa")));
+            new LoraVariant(false, LoraInit.of("pissa"), LoraBias.NONE));
     assertThatThrownBy(() -> open(base, config))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(

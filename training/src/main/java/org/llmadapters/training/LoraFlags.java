@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterKind;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
@@ -42,6 +43,13 @@ final class LoraFlags implements KindFlags {
       names = "--use-dora",
       description = "Train the norm of every output's weights as well (DoRA).")
   private boolean useDora;
+
+  @Option(
+      names = "--bias",
+      defaultValue = "none",
+      description =
+          "Train the model's biases as well: none, lora_only for those of adapted layers, or all (default ${DEFAULT-VALUE}).")
+  private String bias = "";
 
   @Option(
       names = "--init-lora-weights",
@@ -128,7 +136,7 @@ final class LoraFlags implements KindFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
-        new LoraVariant(useDora, LoraInit.of(initLoraWeights)));
+        new LoraVariant(useDora, LoraInit.of(initLoraWeights), LoraBias.of(bias)));
   }
 
   /** The learning rates of the two factors. */

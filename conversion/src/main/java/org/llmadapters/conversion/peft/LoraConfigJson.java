@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
@@ -90,7 +91,9 @@ final class LoraConfigJson {
   /** The configuration in {@code fields}, which stand in {@code file}. */
   static LoraConfig read(Path file, JsonFields fields) {
     KEYS.refuseUnsupported(fields);
-    requireOneOf(fields, "bias", Set.of("none"), "none", "trained biases are not supported yet");
+    Optional<LoraBias> bias =
+        fields.attempt(
+            () -> LoraBias.of(fields.optionalString("bias").orElse(LoraBias.NONE.fileName())));
     requireOneOf(fields, "task_type", Set.of("CAUSAL_LM"), "CAUSAL_LM", "no other is supported");
     requireOneOf(
         fields,
@@ -117,7 +120,7 @@ final class LoraConfigJson {
                     loraDropout,
                     targets.orElseThrow(),
                     new LoraPatterns(ranks, alphas),
-                    new LoraVariant(useDora, init(fields))));
+                    new LoraVariant(useDora, init(fields), bias.orElseThrow())));
     KEYS.log(file, fields, KEYS.unknown(fields));
     return config;
   }
@@ -155,7 +158,7 @@ final class LoraConfigJson {
     ObjectNode json = Json.object();
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", baseModelNameOrPath);
-    json.put("bias", "none");
+    json.put("bias", config.variant().bias().fileName());
     json.put("fan_in_fan_out", false);
     json.put("inference_mode", true);
     putInit(json, config.variant().init());

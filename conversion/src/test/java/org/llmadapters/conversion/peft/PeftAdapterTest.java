@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
@@ -116,7 +117,7 @@ final class PeftAdapterTest {
                   0.1,
                   new TargetModules.Regex(".*self_attn.*"),
                   LoraPatterns.NONE,
-                  new LoraVariant(false, LoraInit.of("gaussian"))));
+                  new LoraVariant(false, LoraInit.of("gaussian"), LoraBias.NONE)));
     }
   }
 
@@ -152,7 +153,7 @@ final class PeftAdapterTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "\"bias\":\"all\" | bias is \"all\": trained biases are not supported yet",
+        "\"bias\":\"lora\" | bias must be none, lora_only or all, got \"lora\"",
         "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
             + " modules are not supported yet",
         "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
