@@ -52,7 +52,7 @@ final class LoraAdapter implements LinearAdapter {
   @Override
   public List<MergedWeight> merged(BaseGraph base) {
     List<MergedWeight> merged = new ArrayList<>(LinearAdapter.super.merged(base));
-    merged.addAll(biases().merged(base.weights()));
+    merged.addAll(biases().merged(base.graphDef()));
     return merged;
   }
 

@@ -1,13 +1,18 @@
 package org.llmadapters.adapters;
 
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
+import org.llmadapters.graph.rewrite.LinearSite;
+import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
+import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TFloat32;
 
 /**
@@ -24,7 +29,7 @@ record TrainedBiases(LoraBias which, TargetModules targetModules) {
 
   /** Lets all that read one of the biases read its trained value. */
   void addTo(Splice splice) {
-    for (Weight bias : of(VariablesAsInputs.of(splice.base()).variables())) {
+    for (Weight bias : of(splice.base())) {
       try (Splice.Part part = splice.part(bias.node() + "/")) {
         Ops tf = part.tf();
         Operand<TFloat32> trained =
@@ -37,8 +42,8 @@ record TrainedBiases(LoraBias which, TargetModules targetModules) {
   }
 
   /** Merging puts them in the place of the base's. */
-  List<MergedWeight> merged(List<Weight> weights) {
-    return of(weights).stream()
+  List<MergedWeight> merged(GraphDef base) {
+    return of(base).stream()
         .map(
             bias ->
                 new MergedWeight(
@@ -49,17 +54,22 @@ record TrainedBiases(LoraBias which, TargetModules targetModules) {
         .toList();
   }
 
-  private List<Weight> of(List<Weight> weights) {
-    return weights.stream().filter(weight -> isTrained(weight.name())).toList();
+  private List<Weight> of(GraphDef base) {
+    Set<String> layers =
+        Sites.linear(base).stream()
+            .map(LinearSite::module)
+            .filter(targetModules::matches)
+            .collect(Collectors.toSet());
+    return VariablesAsInputs.of(base).variables().stream()
+        .filter(weight -> weight.name().endsWith(BIAS) && !weight.name().startsWith("adapters."))
+        .filter(weight -> isTrained(weight.name(), layers))
+        .toList();
   }
 
-  private boolean isTrained(String name) {
-    if (!name.endsWith(BIAS) || name.startsWith("adapters.")) {
-      return false;
-    }
+  private boolean isTrained(String bias, Set<String> layers) {
     return switch (which) {
       case NONE -> false;
-      case LORA_ONLY -> targetModules.matches(name.substring(0, name.length() - BIAS.length()));
+      case LORA_ONLY -> layers.contains(bias.substring(0, bias.length() - BIAS.length()));
       case ALL -> true;
     };
   }
