@@ -10,6 +10,8 @@ import org.llmadapters.adapters.AdapterParameter.Initializer.Factor;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.config.TensorTypes;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
 import org.tensorflow.Session;
@@ -23,6 +25,8 @@ import org.tensorflow.types.family.TFloating;
  * text, which needs a tokenizer.
  */
 public final class InitialValues {
+  private static final Logger log = LoggerFactory.getLogger(InitialValues.class);
+
   private final ModelSession session;
   private final AdaptedGraph adapted;
 
@@ -92,6 +96,12 @@ public final class InitialValues {
     }
     session.assign(values);
     Map<String, float[]> taken = new HashMap<>();
+    if (!pairs.isEmpty()) {
+      log.info(
+          "init_lora_weights {}: computing the initial values of {} modules",
+          pairs.get(0).factors().init().fileName(),
+          pairs.size());
+    }
     pairs.forEach(pair -> assign(pair, taken)); // now that the norms of the base are known
     return taken;
   }

@@ -30,6 +30,7 @@ import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.graph.FormatException;
 
 /** Against an adapter that PEFT 0.5 wrote: r 4 on q_proj and v_proj of two layers of width 32. */
@@ -248,6 +249,56 @@ final class PeftAdapterTest {
         .isEqualTo(Json.read(golden("lora").resolve("adapter_config.json")));
     assertThat(directory.toFile().list())
         .containsExactlyInAnyOrder("adapter_model.safetensors", "adapter_config.json");
+  }
+
+  @Test
+  void aTrainedBiasIsWrittenUnderItsNameInTheModel() throws IOException {
+    AdapterParameter bias = parameter("model.layers.0.self_attn.q_proj.bias", 3);
+    LoraConfig config =
+        new LoraConfig(
+            4,
+            8,
+            false,
+            0,
+            TargetModules.of("q_proj"),
+            LoraPatterns.NONE,
+            new LoraVariant(false, LoraInit.DEFAULT, LoraBias.ALL));
+    PeftAdapter.write(
+        directory, config, "tiny-llama", List.of(bias), parameter -> new float[] {1, 2, 3});
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.config()).isEqualTo(config);
+      assertThat(adapter.tensors()).containsOnlyKeys(bias.name());
+      assertThat(adapter.tensor(bias.name())).containsExactly(1, 2, 3);
+    }
+    try (SafetensorsFile file =
+        SafetensorsFile.open(directory.resolve("adapter_model.safetensors"))) {
+      assertThat(file.tensors())
+          .containsOnlyKeys("base_model.model.model.layers.0.self_attn.q_proj.bias");
+    }
+  }
+
+  /** As PEFT 0.21 names it. */
+  @Test
+  void aBiasInsideTheLayersWrapperIsTheLayers() throws IOException {
+    String layer = "model.layers.0.self_attn.q_proj.";
+    List<AdapterParameter> both =
+        List.of(parameter(layer + "base_layer.bias", 2), parameter(layer + "bias", 2));
+    write(both.subList(0, 1), Map.of(layer + "base_layer.bias", new float[] {4, 5}));
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.tensors()).containsOnlyKeys(layer + "bias");
+      assertThat(adapter.tensor(layer + "bias")).containsExactly(4, 5);
+    }
+    write(both, Map.of());
+    assertThatThrownBy(() -> PeftAdapter.read(directory))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            directory.resolve("adapter_model.safetensors")
+                + ": 1 tensor cannot be part of a PEFT adapter\n"
+                + "  base_model.model."
+                + layer
+                + "bias: is the same bias as base_model.model."
+                + layer
+                + "base_layer.bias");
   }
 
   @Test
