@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,6 +19,7 @@ import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.Weight;
@@ -144,7 +144,7 @@ final class LoraBiasTest {
       }
     }
     Path merged = directory.resolve("merged");
-    Merger.merge(checkpoint, saved, merged, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, saved, merged));
     Converter.convert(merged, directory.resolve("merged-base"), dtype, false);
     float[] logits = Forward.logits(BaseModel.open(directory.resolve("merged-base")), IDS, MASK);
     Golden.assertCloseAtTokens("merged", logits, trained, MASK, rounding);

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +24,7 @@ import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.peft.PeftAdapter;
@@ -132,7 +132,7 @@ final class LoraInitTest {
     }
     if (family == Architecture.OPT) {
       Path merged = directory.resolve("merged");
-      Merger.merge(directory.resolve("checkpoint"), saved, merged, Optional.empty(), false);
+      Merger.merge(new MergeConfig(directory.resolve("checkpoint"), saved, merged));
       Converter.convert(merged, directory.resolve("merged-base"), WeightDtype.FLOAT32, false);
       float[] logits = Forward.logits(BaseModel.open(directory.resolve("merged-base")), IDS, MASK);
       Golden.assertCloseAtTokens("merged", logits, trained, MASK, 2e-5);
