@@ -114,10 +114,11 @@ final class LoraFlags implements KindFlags {
    * The configuration that the flags ask for.
    *
    * @param model base SavedModel, whose family has the default of {@code --target-modules}
+   * @param dora whether it is DoRA also without {@code --use-dora}
    * @throws IllegalArgumentException if a value cannot be used
    * @throws IOException if reading the model's configuration fails
    */
-  LoraConfig toConfig(Path model) throws IOException {
+  LoraConfig toConfig(Path model, boolean dora) throws IOException {
     Optional<TargetModules> named = targets();
     TargetModules targets =
         named.isPresent()
@@ -136,7 +137,7 @@ final class LoraFlags implements KindFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
-        new LoraVariant(useDora, LoraInit.of(initLoraWeights), LoraBias.of(bias)));
+        new LoraVariant(useDora || dora, LoraInit.of(initLoraWeights), LoraBias.of(bias)));
   }
 
   /** The learning rates of the two factors. */

@@ -1,11 +1,13 @@
 package org.llmadapters.training;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.eval.Compile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -21,7 +23,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  llm-adapters quickstart",
-      "  llm-adapters quickstart --output /tmp/quickstart --overwrite"
+      "  llm-adapters quickstart --output /tmp/quickstart --overwrite",
+      "  llm-adapters quickstart --compare"
     })
 public final class QuickstartCommand implements Callable<Integer> {
   /** Set by the launcher: the folder of the checkout, which has samples/. */
@@ -39,6 +42,12 @@ public final class QuickstartCommand implements Callable<Integer> {
   @Option(names = "--overwrite", description = "Replace what an earlier quickstart made there.")
   private boolean overwrite;
 
+  @Option(
+      names = "--compare",
+      description =
+          "Train every kind of adapter and all weights instead, and print a table: some ten minutes.")
+  private boolean compare;
+
   @Override
   public Integer call() throws IOException {
     Path samples = Path.of(HOME).resolve("samples");
@@ -46,8 +55,15 @@ public final class QuickstartCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           samples + ": no such folder; run ./llm-adapters from a checkout of the project");
     }
+    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    if (compare) {
+      out.println(
+          new AdapterComparison(samples, output, 250, Compile.ON)
+              .run(AdapterComparison.ALL, Integer.MAX_VALUE, overwrite));
+      return 0;
+    }
     Quickstart.Report report = new Quickstart(samples, output).run(overwrite);
-    Objects.requireNonNull(spec).commandLine().getOut().println(report.table(output));
+    out.println(report.table(output));
     return 0;
   }
 }

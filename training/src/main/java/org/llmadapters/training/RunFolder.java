@@ -16,6 +16,7 @@ final class RunFolder {
       Set.of(
           "run.json",
           "metrics.jsonl",
+          RunSummary.NAME,
           "adapter_config.json",
           "adapter_model.safetensors",
           "config.json",

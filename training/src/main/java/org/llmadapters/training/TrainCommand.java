@@ -32,6 +32,8 @@ public final class TrainCommand implements Callable<Integer> {
   /** What {@code --adapter} takes to train all weights. */
   static final String FULL = "full";
 
+  private static final String DORA = "dora";
+
   @Spec private @Nullable CommandSpec spec;
 
   @Option(
@@ -53,7 +55,7 @@ public final class TrainCommand implements Callable<Integer> {
       paramLabel = "KIND",
       required = true,
       description =
-          "lora, series, parallel, ia3, prefix, prompt, p-tuning, or full to train all weights.")
+          "lora, dora (lora with --use-dora), series, parallel, ia3, prefix, prompt, p-tuning, or full to train all weights.")
   private String adapter = "";
 
   @Option(
@@ -277,14 +279,17 @@ public final class TrainCommand implements Callable<Integer> {
 
   private Optional<AdapterConfig> adapterConfig() throws IOException {
     Optional<AdapterKind> kind =
-        adapter.equals(FULL) ? Optional.empty() : Optional.of(AdapterKind.ofCliName(adapter));
+        adapter.equals(FULL)
+            ? Optional.empty()
+            : Optional.of(
+                AdapterKind.ofCliName(adapter.equals(DORA) ? AdapterKind.LORA.cliName() : adapter));
     KindFlags.check(java.util.Objects.requireNonNull(spec), kind);
     if (kind.isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(
         switch (kind.get()) {
-          case LORA -> lora.toConfig(model);
+          case LORA -> lora.toConfig(model, adapter.equals(DORA));
           case SERIES, PARALLEL -> bottleneck.toConfig(kind.get(), model, lora.targets());
           case IA3 -> ia3.toConfig(model, lora.targets());
           case PREFIX, PROMPT, P_TUNING -> prompt.toConfig(kind.get(), model);

@@ -21,8 +21,11 @@ import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.conversion.tokenizer.Tokenizers;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.rewrite.Sites;
+import org.llmadapters.graph.spec.PositionEncoding;
 import org.llmadapters.training.data.BatchConfig;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Buckets;
@@ -90,6 +93,7 @@ public final class TrainingRun {
     try (Trainee trainee = open(options)) {
       ModelConfig config = config(options);
       EncodedExamples encoded = examples(options, config);
+      requireFit(encoded.examples(), config, Sites.virtualTokens(trainee.training().graph()));
       TrainValidationSplit split =
           TrainValidationSplit.of(
               encoded.examples(), options.data().valSetSize(), options.loop().seed());
@@ -121,18 +125,21 @@ public final class TrainingRun {
               output,
               fingerprint(options, training, split.training()));
       Trainer.Result result = trainer.train(options.output().resume());
+      Summary summary =
+          new Summary(
+              result.steps(),
+              result.finished(),
+              result.loss(),
+              result.evalLoss(),
+              result.tokensPerSecond(),
+              trainable,
+              trainee.totalParameters());
       if (result.finished()) {
         trainee.save(output);
+        RunSummary.write(output, summary);
       }
       log.info("{} shapes compiled", result.compiledShapes());
-      return new Summary(
-          result.steps(),
-          result.finished(),
-          result.loss(),
-          result.evalLoss(),
-          result.tokensPerSecond(),
-          trainable,
-          trainee.totalParameters());
+      return summary;
     }
   }
 
@@ -209,6 +216,24 @@ public final class TrainingRun {
               options.data().cutoffLen(),
               options.data().trainOnInputs());
       return encoder.encode(file);
+    }
+  }
+
+  /** Beyond its last learned position a model has nothing to look up. */
+  private static void requireFit(List<Example> examples, ModelConfig config, int virtualTokens) {
+    int longest = examples.stream().mapToInt(Example::length).max().orElse(0);
+    int most = config.sizes().maxPositionEmbeddings() - virtualTokens;
+    if (Architecture.of(config.modelType()).spec().positions() == PositionEncoding.LEARNED
+        && longest > most) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "examples have up to %d tokens, but the model has %d positions%s; set --cutoff-len to"
+                  + " %d or less",
+              longest,
+              config.sizes().maxPositionEmbeddings(),
+              virtualTokens > 0 ? ", " + virtualTokens + " of them for virtual tokens" : "",
+              most));
     }
   }
 

@@ -23,7 +23,7 @@ final class LoraFlagsTest {
   private static final TargetModules ALL = new TargetModules.AllLinear();
 
   private static LoraConfig config(String... flags) throws IOException {
-    return CommandLine.populateCommand(new LoraFlags(), flags).toConfig(Path.of("unread"));
+    return CommandLine.populateCommand(new LoraFlags(), flags).toConfig(Path.of("unread"), false);
   }
 
   @Test

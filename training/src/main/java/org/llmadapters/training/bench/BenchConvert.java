@@ -21,6 +21,7 @@ import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.training.PeakMemory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

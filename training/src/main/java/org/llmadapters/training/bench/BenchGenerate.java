@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.training.GenerationBenchmark;
+import org.llmadapters.training.PeakMemory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

@@ -7,6 +7,7 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.training.PeakMemory;
 import org.llmadapters.training.StepBenchmark;
 import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.UpdateRate;

@@ -1,4 +1,4 @@
-package org.llmadapters.training.bench;
+package org.llmadapters.training;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /** The most memory this process ever had resident, native memory included. */
-final class PeakMemory {
+public final class PeakMemory {
   private static final Path STATUS = Path.of("/proc/self/status");
 
   private PeakMemory() {}
 
   /** {@code VmHWM} in MiB; empty where the system does not tell. */
-  static OptionalLong mebibytes() throws IOException {
+  public static OptionalLong mebibytes() throws IOException {
     if (!Files.isReadable(STATUS)) {
       return OptionalLong.empty();
     }

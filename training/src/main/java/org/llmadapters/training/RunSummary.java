@@ -1,0 +1,60 @@
+package org.llmadapters.training;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.files.JsonFields;
+
+/**
+ * {@code summary.json} of a finished run:
+ *
+ * <pre>
+ *   {"steps":250,"loss":0.021,"eval_loss":0.034,"tokens_per_second":2100.0,
+ *    "trainable_parameters":74752,"total_parameters":944256,"peak_rss_mib":812}
+ * </pre>
+ *
+ * without {@code eval_loss} where nothing was set aside, and without {@code peak_rss_mib} where the
+ * system does not tell.
+ *
+ * @param tokensPerSecond real tokens, compiling included
+ * @param trainableParameters number of trained values
+ * @param totalParameters of the model with its adapter
+ * @param peakMebibytes most memory that the run's process had resident
+ */
+record RunSummary(
+    double tokensPerSecond,
+    long trainableParameters,
+    long totalParameters,
+    OptionalLong peakMebibytes) {
+  static final String NAME = "summary.json";
+
+  /** Writes the file of a run. */
+  static void write(Path folder, TrainingRun.Summary summary) throws IOException {
+    ObjectNode json = Json.object();
+    json.put("steps", summary.steps());
+    json.put("loss", summary.loss());
+    summary.evalLoss().ifPresent(loss -> json.put("eval_loss", loss));
+    json.put("tokens_per_second", summary.tokensPerSecond());
+    json.put("trainable_parameters", summary.trainableParameters());
+    json.put("total_parameters", summary.totalParameters());
+    PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
+    Json.write(folder.resolve(NAME), json);
+  }
+
+  /** Reads the file of a finished run. */
+  static RunSummary read(Path folder) throws IOException {
+    Path file = folder.resolve(NAME);
+    JsonFields fields = JsonFields.of(file, Json.readObject(file));
+    double tokensPerSecond = fields.requireDouble("tokens_per_second");
+    long trainable = (long) fields.requireDouble("trainable_parameters");
+    long total = (long) fields.requireDouble("total_parameters");
+    OptionalLong peak =
+        fields.has("peak_rss_mib")
+            ? OptionalLong.of(fields.requireInt("peak_rss_mib"))
+            : OptionalLong.empty();
+    fields.throwIfAny();
+    return new RunSummary(tokensPerSecond, trainable, total, peak);
+  }
+}
