@@ -55,7 +55,7 @@ final class RealCheckpointsTest {
       int[] bos = {story[0]};
       int[] told =
           generator
-              .generate(List.of(bos), new GenerationConfig(200, 1), (finished, tokens) -> {})
+              .generate(List.of(bos), new GenerationConfig(200, 1), finished -> {})
               .get(0);
       assertThat(told).containsExactly(Arrays.copyOfRange(story, 1, 201));
     }

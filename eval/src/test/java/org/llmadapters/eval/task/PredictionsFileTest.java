@@ -22,9 +22,9 @@ final class PredictionsFileTest {
   @Test
   void readsWhatWasWritten() throws IOException {
     Path file = folder.resolve("results/predictions.jsonl");
-    try (PredictionsWriter writer = new PredictionsWriter(file)) {
-      writer.write(RIGHT);
-      writer.write(UNANSWERED);
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+      writer.write(List.of(RIGHT));
+      writer.write(List.of(UNANSWERED));
       writer.finish();
     }
 
@@ -42,8 +42,8 @@ final class PredictionsFileTest {
   @Test
   void leavesThePartialFileOfARunThatWasCutOff() throws IOException {
     Path file = Files.writeString(folder.resolve("predictions.jsonl"), "before");
-    try (PredictionsWriter writer = new PredictionsWriter(file)) {
-      writer.write(RIGHT);
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+      writer.write(List.of(RIGHT));
 
       assertThat(PredictionsFile.read(folder.resolve("predictions.jsonl.partial"), MATH))
           .containsExactly(RIGHT);
