@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.FittedAdapter;
 import org.llmadapters.graph.Weight;
@@ -48,21 +49,16 @@ final class StackedAdapters {
     return graphs;
   }
 
-  /**
-   * Later splices read a layer itself and earlier ones read their result, so the adapter nearest to
-   * the base is spliced last.
-   */
   private GraphDef graph(AdapterStack stack) throws IOException {
     BaseGraph graph = base.graph();
-    for (int i = stack.directories().size() - 1; i >= 0; i--) {
-      graph =
-          new BaseGraph(
-              splice(stack.directories().get(i), graph), graph.weights(), graph.signatures());
+    for (Path directory : stack.directories()) {
+      GraphDef adapted = OutputsBehindAdapter.move(graph.graphDef(), splice(directory, graph));
+      graph = new BaseGraph(adapted, graph.weights(), graph.signatures());
     }
     return graph.graphDef();
   }
 
-  private GraphDef splice(Path directory, BaseGraph graph) throws IOException {
+  private AdaptedGraph splice(Path directory, BaseGraph graph) throws IOException {
     Path key = AdapterStack.normalized(directory);
     boolean loaded = names.containsKey(key);
     String name = names.computeIfAbsent(key, path -> "adapter_" + (names.size() + 1));
@@ -73,7 +69,7 @@ final class StackedAdapters {
           session.assign(Map.of(variable.name(), adapter.values(variable)));
         }
       }
-      return adapter.adapted().graphDef();
+      return adapter.adapted();
     }
   }
 }

@@ -12,14 +12,15 @@ import org.llmadapters.eval.task.Score;
  * <pre>
  *   {"results": [
  *     {"adapter": "lora", "task": "AQuA",
- *      "correct": 100, "total": 254, "accuracy": 0.3937..., "low": 0.3355..., "high": 0.4549...,
+ *      "correct": 100, "total": 254, "accuracy": 0.393701, "low": 0.33563, "high": 0.454906,
  *      "corrected_rule": {"correct": 90, "total": 254, "accuracy": ..., "low": ..., "high": ...},
  *      "tokens": 5412, "in_training_data": 203}, ...],
- *    "averages": [{"adapter": "lora", "accuracy": 0.3937...}, ...]}
+ *    "averages": [{"adapter": "lora", "accuracy": 0.393701}, ...]}
  * </pre>
  *
  * with {@code corrected_rule} for tasks that have one and {@code in_training_data} if that was
- * looked at. {@code low} and {@code high} are the Wilson 95 % interval's.
+ * looked at. {@code low} and {@code high} are the Wilson 95 % interval's,
+ * all fractions 0..1 with six decimals.
  *
  * @param all every adapter on every task
  */
@@ -69,7 +70,7 @@ public record Results(List<TaskResult> all) {
     }
     var averages = json.putArray("averages");
     for (String adapter : adapters()) {
-      averages.addObject().put("adapter", adapter).put("accuracy", average(adapter));
+      averages.addObject().put("adapter", adapter).put("accuracy", rounded(average(adapter)));
     }
     return json;
   }
@@ -77,8 +78,12 @@ public record Results(List<TaskResult> all) {
   private static void put(Score score, ObjectNode json) {
     json.put("correct", score.correct());
     json.put("total", score.total());
-    json.put("accuracy", score.accuracy());
-    json.put("low", score.interval().low());
-    json.put("high", score.interval().high());
+    json.put("accuracy", rounded(score.accuracy()));
+    json.put("low", rounded(score.interval().low()));
+    json.put("high", rounded(score.interval().high()));
+  }
+
+  private static double rounded(double fraction) {
+    return Math.round(fraction * 1e6) / 1e6;
   }
 }
