@@ -1,7 +1,6 @@
 package org.llmadapters.eval;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -64,25 +63,26 @@ public final class CompareCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           predictions.get(0) + " and " + predictions.get(1) + ": have no task in common");
     }
-    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
-    out.println("A: " + predictions.get(0));
-    out.println("B: " + predictions.get(1));
+    List<String> lines = new ArrayList<>();
+    lines.add("A: " + predictions.get(0));
+    lines.add("B: " + predictions.get(1));
     Comparison total = new Comparison(0, 0, 0, 0);
     for (Map.Entry<String, Path> file : first.entrySet()) {
       Path other = Objects.requireNonNull(second.get(file.getKey()));
       Task published = Task.of(file.getKey());
       Comparison comparison = compare(file.getValue(), other, published);
-      print(published.name(), comparison, out);
+      lines.addAll(lines(published.name(), comparison));
       total = total.plus(comparison);
       if (published.corrected().isPresent()) {
         Task corrected =
             new Task(published.name() + ", corrected rule", published.corrected().get());
-        print(corrected.name(), compare(file.getValue(), other, corrected), out);
+        lines.addAll(lines(corrected.name(), compare(file.getValue(), other, corrected)));
       }
     }
     if (first.size() > 1) {
-      print("all tasks", total, out);
+      lines.addAll(lines("all tasks", total));
     }
+    lines.forEach(Objects.requireNonNull(spec).commandLine().getOut()::println);
     return 0;
   }
 
@@ -112,18 +112,19 @@ public final class CompareCommand implements Callable<Integer> {
     }
   }
 
-  private static void print(String name, Comparison comparison, PrintWriter out) {
+  private static List<String> lines(String name, Comparison comparison) {
     double p = comparison.pValue();
-    out.println(ScoreCommand.line(name + ", A", comparison.first()));
-    out.println(ScoreCommand.line(name + ", B", comparison.second()));
-    out.printf(
-        Locale.ROOT,
-        "%s: both right %d, only A %d, only B %d, neither %d; exact McNemar test p = %s%n",
-        name,
-        comparison.both(),
-        comparison.onlyFirst(),
-        comparison.onlySecond(),
-        comparison.neither(),
-        String.format(Locale.ROOT, p < 1e-4 ? "%.1e" : "%.4f", p));
+    return List.of(
+        ScoreCommand.line(name + ", A", comparison.first()),
+        ScoreCommand.line(name + ", B", comparison.second()),
+        String.format(
+            Locale.ROOT,
+            "%s: both right %d, only A %d, only B %d, neither %d; exact McNemar test p = %s",
+            name,
+            comparison.both(),
+            comparison.onlyFirst(),
+            comparison.onlySecond(),
+            comparison.neither(),
+            String.format(Locale.ROOT, p < 1e-4 ? "%.1e" : "%.4f", p)));
   }
 }

@@ -12,15 +12,15 @@ import org.llmadapters.eval.task.Score;
  * <pre>
  *   {"results": [
  *     {"adapter": "lora", "task": "AQuA",
- *      "correct": 100, "total": 254, "accuracy": 0.393701, "low": 0.33563, "high": 0.454906,
+ *      "correct": 100, "total": 254, "accuracy": 0.393701, "low": 0.335629, "high": 0.45494,
  *      "corrected_rule": {"correct": 90, "total": 254, "accuracy": ..., "low": ..., "high": ...},
  *      "tokens": 5412, "in_training_data": 203}, ...],
  *    "averages": [{"adapter": "lora", "accuracy": 0.393701}, ...]}
  * </pre>
  *
  * with {@code corrected_rule} for tasks that have one and {@code in_training_data} if that was
- * looked at. {@code low} and {@code high} are the Wilson 95 % interval's,
- * all fractions 0..1 with six decimals.
+ * looked at. {@code low} and {@code high} are the Wilson 95 % interval's, all fractions 0..1 with
+ * six decimals.
  *
  * @param all every adapter on every task
  */
