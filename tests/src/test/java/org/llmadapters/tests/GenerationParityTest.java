@@ -91,8 +91,7 @@ final class GenerationParityTest {
   }
 
   private static List<int[]> generate(Generator generator, List<int[]> prompts, int batchSize) {
-    return generator.generate(
-        prompts, new GenerationConfig(NEW_TOKENS, batchSize), finished -> {});
+    return generator.generate(prompts, new GenerationConfig(NEW_TOKENS, batchSize), finished -> {});
   }
 
   /** Every bare model and every one with an adapter; compiled where that shows something new. */

@@ -92,11 +92,11 @@ final class PredictionsFileTest {
   @Test
   void writesNothingMoreOnceItIsClosed() throws IOException {
     Path file = folder.resolve("predictions.jsonl");
-    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+    PredictionsWriter writer = new PredictionsWriter(file, List.of());
+    try (writer) {
       writer.write(List.of(RIGHT));
-      writer.close();
-      writer.write(List.of(UNANSWERED));
     }
+    writer.write(List.of(UNANSWERED));
     assertThat(PredictionsFile.recover(file, MATH)).containsExactly(RIGHT);
   }
 
