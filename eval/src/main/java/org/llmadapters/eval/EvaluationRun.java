@@ -85,6 +85,7 @@ final class EvaluationRun {
   Report run(
       Generator generator, Tokenizer tokenizer, ResultsFolder folder, TrainingOverlap overlap)
       throws IOException {
+    requireFit(generator, tokenizer);
     folder.begin();
     List<TaskResult> results = new ArrayList<>();
     int generated = 0;
@@ -117,5 +118,24 @@ final class EvaluationRun {
     Results all = new Results(results);
     folder.write(all);
     return new Report(all, generated, tokens, seconds);
+  }
+
+  /** That a prompt of the last task is too long should not show after all others are done. */
+  private void requireFit(Generator generator, Tokenizer tokenizer) {
+    List<String> problems = new ArrayList<>();
+    for (TaskData task : tasks) {
+      List<int[]> prompts =
+          task.items().stream()
+              .map(item -> tokenizer.encode(task.task().prompt(item, template), true))
+              .toList();
+      try {
+        generator.requireFit(prompts, generation.maxNewTokens());
+      } catch (IllegalArgumentException e) {
+        problems.add(task.task().name() + ": " + e.getMessage());
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(String.join("\n", problems));
+    }
   }
 }

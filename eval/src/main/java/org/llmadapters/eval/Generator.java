@@ -171,7 +171,7 @@ public final class Generator implements AutoCloseable {
     if (config.beams().numBeams() > 1) {
       beamDecoder(config.beams()); // what is wrong with it should be said before work begins
     }
-    prompts.forEach(prompt -> requireFits(prompt, config.maxNewTokens()));
+    requireFit(prompts, config.maxNewTokens());
     List<Integer> byLength =
         IntStream.range(0, prompts.size())
             .boxed()
@@ -302,6 +302,15 @@ public final class Generator implements AutoCloseable {
             maxNewTokens,
             1,
             tokens -> listener.chosen(tokens[0]))[0];
+  }
+
+  /**
+   * Checks, before any work, that {@code prompts} can be answered.
+   *
+   * @throws IllegalArgumentException if one is empty or too long for the model
+   */
+  void requireFit(List<int[]> prompts, int maxNewTokens) {
+    prompts.forEach(prompt -> requireFits(prompt, maxNewTokens));
   }
 
   private void requireFits(int[] prompt, int maxNewTokens) {

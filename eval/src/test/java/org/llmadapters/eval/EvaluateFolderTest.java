@@ -19,6 +19,7 @@ import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.eval.prompt.PromptTemplate;
 
 /** {@code evaluate} over several tasks and adapters. */
 final class EvaluateFolderTest {
@@ -328,6 +329,36 @@ final class EvaluateFolderTest {
         "commonsense",
         "--data-dir",
         data);
+    assertThat(output).doesNotExist();
+  }
+
+  @Test
+  void namesTheTasksThatTheModelIsTooShortForBeforeAnyWork() throws IOException {
+    write(
+        "data/gsm8k/test.json",
+        "{\"instruction\": \"one\", \"answer\": 1}",
+        "{\"instruction\": \"" + "two ".repeat(256) + "\", \"answer\": 2}");
+    write(
+        "data/mawps/test.json", "{\"instruction\": \"" + "two ".repeat(300) + "\", \"answer\": 2}");
+    int around = PromptTemplate.ALPACA.prompt("", "").split("\\s+", -1).length;
+    String advice =
+        " tokens and max_new_tokens 4 exceed max_position_embeddings 256 of the model; lower"
+            + " --max-new-tokens or shorten the prompt";
+    assertFails(
+        "gsm8k: a prompt of "
+            + (256 + around)
+            + advice
+            + "\nmawps: a prompt of "
+            + (300 + around)
+            + advice,
+        "--data-dir",
+        directory.resolve("data"),
+        "--task",
+        "SVAMP",
+        "--task",
+        "gsm8k",
+        "--task",
+        "mawps");
     assertThat(output).doesNotExist();
   }
 
