@@ -1,6 +1,7 @@
 package org.llmadapters.adapters;
 
 import java.util.List;
+import java.util.Map;
 import org.llmadapters.graph.Weight;
 import org.tensorflow.proto.GraphDef;
 
@@ -12,16 +13,20 @@ import org.tensorflow.proto.GraphDef;
  * @param config what was spliced in
  * @param modules the adapted modules, e.g. {@code model.layers.0.self_attn.q_proj}
  * @param parameters everything that is trained
+ * @param computed stored parameters that are not trained themselves, with the nodes of this graph
+ *     that give them; only in a graph for training
  */
 public record AdaptedGraph(
     GraphDef graphDef,
     String name,
     AdapterConfig config,
     List<String> modules,
-    List<AdapterParameter> parameters) {
+    List<AdapterParameter> parameters,
+    Map<String, String> computed) {
   public AdaptedGraph {
     modules = List.copyOf(modules);
     parameters = List.copyOf(parameters);
+    computed = Map.copyOf(computed);
   }
 
   /** The variables of {@link #parameters()}, in the same order. */

@@ -12,7 +12,15 @@ public enum AdapterKind {
   /** Bottlenecks behind or before a layer: AdapterH and AdapterP. */
   SERIES("series", "BOTTLENECK", false),
   /** Bottlenecks beside a layer. */
-  PARALLEL("parallel", "BOTTLENECK", false);
+  PARALLEL("parallel", "BOTTLENECK", false),
+  /** Scales of outputs and inputs of layers. */
+  IA3("ia3", "IA3", true),
+  /** Keys and values before those of the tokens. */
+  PREFIX("prefix", "PREFIX_TUNING", false),
+  /** Embeddings before those of the tokens. */
+  PROMPT("prompt", "PROMPT_TUNING", false),
+  /** The same, made by an encoder while training. */
+  P_TUNING("p-tuning", "P_TUNING", false);
 
   private final String cliName;
   private final String peftType;

@@ -19,6 +19,9 @@ import org.tensorflow.types.TFloat32;
  */
 public record AdapterParameter(String name, List<Long> shape, Initializer initializer) {
 
+  /** The one tensor of prefix tuning, prompt tuning and P-tuning, as PEFT calls it. */
+  public static final String PROMPT_EMBEDDINGS = "prompt_embeddings";
+
   public AdapterParameter {
     shape = List.copyOf(shape);
   }
@@ -81,6 +84,13 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
         return random.nextGaussian() * deviation;
       }
     }
+
+    /**
+     * The embeddings of the tokens of a text, repeated or cut to as many as there are rows.
+     *
+     * @param text in the words of the model's tokenizer
+     */
+    record TextEmbeddings(String text) implements Initializer {}
 
     /**
      * The norm of every output's weights in a layer: [out].

@@ -1,9 +1,7 @@
 package org.llmadapters.adapters;
 
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import org.llmadapters.graph.rewrite.LinearSite;
+import org.llmadapters.graph.block.BaseGraph;
 
 /** The one place that knows which class implements which kind. */
 public final class Adapters {
@@ -13,26 +11,19 @@ public final class Adapters {
     return switch (config.kind()) {
       case LORA -> new LoraAdapter((LoraConfig) config);
       case SERIES, PARALLEL -> new BottleneckAdapter((BottleneckConfig) config);
+      case IA3 -> new Ia3Adapter((Ia3Config) config);
+      case PREFIX -> new PrefixAdapter((PrefixConfig) config);
+      case PROMPT -> PromptAdapter.of((PromptConfig) config);
+      case P_TUNING -> PromptAdapter.of((PTuningConfig) config);
     };
   }
 
-  /** Whether {@code module} is one that the adapter is for. */
-  public static boolean targets(AdapterConfig config, String module) {
-    return of(config).targetModules().matches(module);
-  }
-
-  /** The names of an adapter's parameters at a module, relative to it: {@code lora_A.weight}. */
-  public static List<String> parameterNames(AdapterConfig config) {
-    return of(config).parameterNames();
-  }
-
   /**
-   * What merging adds to the weight of {@code site}; empty if this kind cannot be merged.
+   * The weights that change when an adapter is merged.
    *
-   * @param values the parameters of the site by their names relative to its module, row-major
+   * @throws IllegalArgumentException if it cannot be merged into this model
    */
-  public static Optional<WeightDelta> mergeInto(
-      AdapterConfig config, LinearSite site, Map<String, float[]> values) {
-    return of(config).mergeInto(site, values);
+  public static List<MergedWeight> merged(AdapterConfig config, BaseGraph base) {
+    return of(config).merged(base);
   }
 }

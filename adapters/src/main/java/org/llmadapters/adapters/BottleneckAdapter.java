@@ -1,12 +1,10 @@
 package org.llmadapters.adapters;
 
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.graph.block.Activations;
+import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.tensorflow.Operand;
@@ -30,7 +28,7 @@ import org.tensorflow.types.family.TFloating;
  * <p>Source: Hu et al. 2023, arXiv:2304.01933; LLM-Adapters at 8166572, {@code
  * peft/src/peft/tuners/bottleneck.py}.
  */
-final class BottleneckAdapter implements Adapter {
+final class BottleneckAdapter implements LinearAdapter {
   private static final String DOWN = "adapter_down.weight";
   private static final String UP = "adapter_up.weight";
   private static final String SCALING = "adapter_scaling";
@@ -44,15 +42,6 @@ final class BottleneckAdapter implements Adapter {
   @Override
   public TargetModules targetModules() {
     return config.targetModules();
-  }
-
-  @Override
-  public List<String> parameterNames() {
-    List<String> names = new ArrayList<>(List.of(DOWN, UP));
-    if (config.scaling().isEmpty()) {
-      names.add(SCALING);
-    }
-    return names;
   }
 
   /**
@@ -95,8 +84,8 @@ final class BottleneckAdapter implements Adapter {
   }
 
   @Override
-  public Optional<WeightDelta> mergeInto(LinearSite site, Map<String, float[]> values) {
-    return Optional.empty();
+  public List<MergedWeight> merged(LinearSite site, BaseGraph base) {
+    throw new UnsupportedOperationException("a non-linear function is no change of weights");
   }
 
   /**

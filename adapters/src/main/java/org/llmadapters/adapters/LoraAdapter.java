@@ -1,10 +1,8 @@
 package org.llmadapters.adapters;
 
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
+import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.block.BatchProduct;
 import org.llmadapters.graph.block.TokenShapes;
 import org.llmadapters.graph.config.TensorTypes;
@@ -27,7 +25,7 @@ import org.tensorflow.types.family.TFloating;
  *
  * <p>Source: Hu et al. 2021, arXiv:2106.09685; PEFT, {@code tuners/lora/layer.py}.
  */
-final class LoraAdapter implements Adapter {
+final class LoraAdapter implements LinearAdapter {
   private static final String LORA_A = "lora_A.weight";
   private static final String LORA_B = "lora_B.weight";
 
@@ -42,8 +40,7 @@ final class LoraAdapter implements Adapter {
     return config.targetModules();
   }
 
-  @Override
-  public List<String> parameterNames() {
+  private List<String> parameterNames() {
     return config.useDora()
         ? List.of(LORA_A, LORA_B, WeightDecomposition.MAGNITUDE)
         : List.of(LORA_A, LORA_B);
@@ -91,34 +88,32 @@ final class LoraAdapter implements Adapter {
   }
 
   @Override
-  public Optional<WeightDelta> mergeInto(LinearSite site, Map<String, float[]> values) {
-    List<float[]> found = new ArrayList<>();
-    for (String name : parameterNames()) {
-      float[] value = values.get(name);
-      if (value == null) {
-        throw new IllegalArgumentException(
-            site.module()
-                + ": needs "
-                + String.join(" and ", parameterNames())
-                + ", got "
-                + values.keySet());
-      }
-      found.add(value);
-    }
+  public List<MergedWeight> merged(LinearSite site, BaseGraph base) {
     String module = site.module();
-    WeightDelta delta =
-        new WeightDelta(
-            found.get(1), found.get(0), config.rankOf(module), config.scalingOf(module));
-    if (site.layout() == WeightLayout.OUT_IN) {
-      return Optional.of(config.useDora() ? delta.withNorms(found.get(2)) : delta);
-    }
-    if (config.useDora()) {
+    if (config.useDora() && site.layout() == WeightLayout.IN_OUT) {
       throw new IllegalArgumentException(
           module
               + ": DoRA cannot be merged into a weight that is stored [in, out], where the weights"
               + " of one output are in all rows; use the adapter without merging it");
     }
-    return Optional.of(delta.transposed());
+    List<String> names = parameterNames().stream().map(name -> module + "." + name).toList();
+    return List.of(
+        new MergedWeight(
+            module + ".weight",
+            site.weightColumns(),
+            names,
+            values -> {
+              WeightDelta delta =
+                  new WeightDelta(
+                      values.get(1),
+                      values.get(0),
+                      config.rankOf(module),
+                      config.scalingOf(module));
+              if (config.useDora()) {
+                return delta.withNorms(values.get(2));
+              }
+              return site.layout() == WeightLayout.OUT_IN ? delta : delta.transposed();
+            }));
   }
 
   /** dtype [rows, columns] -> [B, rows, columns]. */

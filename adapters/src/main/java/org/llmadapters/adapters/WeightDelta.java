@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
  * What merging makes of a weight, row by row: {@code W + scaling * left right}, [rows, columns], of
  * which every row has a given norm where there are norms.
  */
-public final class WeightDelta {
+final class WeightDelta implements WeightChange {
   private final float[] left;
   private final float[] right;
   private final int r;
@@ -59,11 +59,8 @@ public final class WeightDelta {
     return transposed;
   }
 
-  /**
-   * Merges into row {@code row} of a weight, computed in double and rounded once.
-   *
-   * @param weights the row, [columns]
-   */
+  /** Computed in double and rounded once. */
+  @Override
   public void mergeRow(int row, float[] weights) {
     double[] merged = new double[weights.length];
     for (int k = 0; k < r; k++) {

@@ -19,6 +19,8 @@ final class AdapterKindTest {
   void rejectsOtherNamesAndListsThoseThereAre() {
     assertThatThrownBy(() -> AdapterKind.ofCliName("LORA"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("unknown adapter \"LORA\"; known: lora, series, parallel");
+        .hasMessage(
+            "unknown adapter \"LORA\"; known: lora, series, parallel, ia3, prefix, prompt,"
+                + " p-tuning");
   }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.SplittableRandom;
@@ -21,7 +20,6 @@ import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.spec.Activation;
 import org.tensorflow.proto.GraphDef;
 
@@ -124,10 +122,8 @@ final class BottleneckAdapterTest {
   @Test
   void cannotBeMerged() {
     BottleneckConfig config = (BottleneckConfig) splice(Placement.PARALLEL, "q_proj").config();
-    assertThat(
-            Adapters.mergeInto(
-                config, Sites.linear(BASE.graphDef()).get(0), Map.<String, float[]>of()))
-        .isEmpty();
+    assertThatThrownBy(() -> Adapters.merged(config, BASE))
+        .isInstanceOf(UnsupportedOperationException.class);
     assertThat(config.kind().merges()).isFalse();
   }
 

@@ -3,12 +3,14 @@ package org.llmadapters.adapters;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.spec.WeightLayout;
+import org.tensorflow.proto.GraphDef;
 
 /**
  * out=3, in=4, r=2, scaled by 0.5:
@@ -26,6 +28,11 @@ final class WeightDeltaTest {
   private static final LoraConfig CONFIG = new LoraConfig(2, 1, 0.1, TargetModules.of("q_proj"));
   private static final LinearSite SITE =
       new LinearSite("m.q_proj", "", 4, 3, WeightLayout.OUT_IN, WeightDtype.FLOAT32);
+
+  private static MergedWeight merged(LoraConfig config, LinearSite site) {
+    BaseGraph unused = new BaseGraph(GraphDef.getDefaultInstance(), List.of(), Map.of());
+    return new LoraAdapter(config).merged(site, unused).get(0);
+  }
 
   @Test
   void addsTheScaledProductRowByRow() {
@@ -53,10 +60,13 @@ final class WeightDeltaTest {
 
   @Test
   void loraMergesAsAlphaOverRTimesBA() {
-    Optional<WeightDelta> delta =
-        Adapters.mergeInto(CONFIG, SITE, Map.of("lora_A.weight", LORA_A, "lora_B.weight", LORA_B));
+    MergedWeight merged = merged(CONFIG, SITE);
+    assertThat(merged.name()).isEqualTo("m.q_proj.weight");
+    assertThat(merged.columns()).isEqualTo(4);
+    assertThat(merged.parameters())
+        .containsExactly("m.q_proj.lora_A.weight", "m.q_proj.lora_B.weight");
     float[] row = new float[4];
-    delta.orElseThrow().mergeRow(0, row);
+    merged.change().apply(List.of(LORA_A, LORA_B)).mergeRow(0, row);
     assertThat(row).containsExactly(3.5f, 1, 2, 2.5f);
   }
 
@@ -65,9 +75,8 @@ final class WeightDeltaTest {
   void aWeightThatIsStoredInOutGetsTheTransposedDelta() {
     LinearSite site =
         new LinearSite("m.c_attn", "", 4, 3, WeightLayout.IN_OUT, WeightDtype.FLOAT32);
-    WeightDelta delta =
-        Adapters.mergeInto(CONFIG, site, Map.of("lora_A.weight", LORA_A, "lora_B.weight", LORA_B))
-            .orElseThrow();
+    MergedWeight merged = merged(CONFIG, site);
+    WeightChange delta = merged.change().apply(List.of(LORA_A, LORA_B));
     float[][] weight = new float[4][3];
     for (int row = 0; row < 4; row++) {
       delta.mergeRow(row, weight[row]);
@@ -77,14 +86,7 @@ final class WeightDeltaTest {
             new float[][] {
               {3.5f, -1.5f, 2}, {1, -0.5f, 0}, {2, -0.5f, 4}, {2.5f, -1.5f, -2},
             });
-    assertThat(site.weightColumns()).isEqualTo(3);
-  }
-
-  @Test
-  void rejectsASiteWithHalfOfItsParameters() {
-    assertThatThrownBy(() -> Adapters.mergeInto(CONFIG, SITE, Map.of("lora_B.weight", LORA_B)))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("m.q_proj: needs lora_A.weight and lora_B.weight, got [lora_B.weight]");
+    assertThat(merged.columns()).isEqualTo(3);
   }
 
   /** [3 4] of norm 5 becomes one of norm 10. */
@@ -105,15 +107,7 @@ final class WeightDeltaTest {
         new LoraConfig(2, 1, false, 0, TargetModules.of("c_attn"), LoraPatterns.NONE, true);
     LinearSite site =
         new LinearSite("m.c_attn", "", 4, 3, WeightLayout.IN_OUT, WeightDtype.FLOAT32);
-    Map<String, float[]> values =
-        Map.of(
-            "lora_A.weight",
-            LORA_A,
-            "lora_B.weight",
-            LORA_B,
-            "lora_magnitude_vector",
-            new float[] {1, 2, 3});
-    assertThatThrownBy(() -> Adapters.mergeInto(dora, site, values))
+    assertThatThrownBy(() -> merged(dora, site))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "m.c_attn: DoRA cannot be merged into a weight that is stored [in, out], where the"

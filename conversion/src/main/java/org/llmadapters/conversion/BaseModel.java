@@ -68,14 +68,18 @@ public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, B
   }
 
   /**
-   * The family of the model in {@code directory}, without opening its graph.
+   * The configuration of the model in {@code directory}, without opening its graph.
    *
    * @throws FormatException if it is not a base SavedModel
    */
-  public static Architecture architecture(Path directory) throws IOException {
+  public static ModelConfig readConfig(Path directory) throws IOException {
     DirectoryKind.BASE_MODEL.require(directory);
-    return Architecture.of(
-        HfConfig.read(directory.resolve(ModelAssets.DIRECTORY)).model().modelType());
+    return HfConfig.read(directory.resolve(ModelAssets.DIRECTORY)).model();
+  }
+
+  /** The family of the model in {@code directory}, as {@link #readConfig} finds it. */
+  public static Architecture architecture(Path directory) throws IOException {
+    return Architecture.of(readConfig(directory).modelType());
   }
 
   private static void checkBundle(TensorBundle bundle, List<Weight> weights, Path directory) {

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
-import org.llmadapters.adapters.WeightDelta;
+import org.llmadapters.adapters.WeightChange;
 import org.llmadapters.conversion.tensors.TensorCodec;
 import org.llmadapters.graph.config.WeightDtype;
 
@@ -16,7 +16,7 @@ import org.llmadapters.graph.config.WeightDtype;
 public final class DeltaChannel implements WritableByteChannel {
   private static final int CHUNK_BYTES = 1 << 20;
 
-  private final WeightDelta delta;
+  private final WeightChange delta;
   private final WeightDtype from;
   private final WeightDtype to;
   private final WritableByteChannel out;
@@ -33,7 +33,7 @@ public final class DeltaChannel implements WritableByteChannel {
    * @param to what is written to {@code out}
    */
   public DeltaChannel(
-      WeightDelta delta, long columns, WeightDtype from, WeightDtype to, WritableByteChannel out) {
+      WeightChange delta, long columns, WeightDtype from, WeightDtype to, WritableByteChannel out) {
     this.delta = delta;
     this.from = from;
     this.to = to;

@@ -10,8 +10,12 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.BottleneckConfig;
+import org.llmadapters.adapters.Ia3Config;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.PTuningConfig;
+import org.llmadapters.adapters.PrefixConfig;
+import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
@@ -149,6 +153,30 @@ public final class InspectCommand implements Callable<Integer> {
         OptionalDouble scaling = bottleneck.scaling();
         line(out, "scaling", scaling.isPresent() ? scaling.getAsDouble() : "learned");
         line(out, "target_modules", text(bottleneck.targetModules()));
+      }
+      case IA3 -> {
+        Ia3Config ia3 = (Ia3Config) config;
+        line(out, "target_modules", text(ia3.targetModules()));
+        ia3.feedforwardModules()
+            .ifPresent(modules -> line(out, "feedforward_modules", text(modules)));
+      }
+      case PREFIX -> {
+        PrefixConfig prefix = (PrefixConfig) config;
+        line(out, "num_virtual_tokens", prefix.prompt().numVirtualTokens());
+        prefix
+            .encoderHiddenSize()
+            .ifPresent(size -> line(out, "prefix_projection, encoder_hidden_size", size));
+      }
+      case PROMPT -> {
+        PromptConfig prompt = (PromptConfig) config;
+        line(out, "num_virtual_tokens", prompt.prompt().numVirtualTokens());
+        prompt.initText().ifPresent(text -> line(out, "prompt_tuning_init_text", text));
+      }
+      case P_TUNING -> {
+        PTuningConfig prompt = (PTuningConfig) config;
+        line(out, "num_virtual_tokens", prompt.prompt().numVirtualTokens());
+        line(out, "encoder_reparameterization_type", prompt.encoder());
+        line(out, "encoder_hidden_size", prompt.encoderHiddenSize());
       }
     }
   }

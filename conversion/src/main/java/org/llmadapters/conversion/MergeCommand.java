@@ -3,6 +3,7 @@ package org.llmadapters.conversion;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,15 @@ public final class MergeCommand implements Callable<Integer> {
       description = "Most bytes of weights in a file, such as 500MB. Default: ${DEFAULT-VALUE}.")
   private long maxShardBytes;
 
+  @Option(
+      names = "--check",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description =
+          "Compare logits before and after (default); --no-check needs less memory than the model.")
+  private boolean check;
+
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
 
@@ -71,10 +81,25 @@ public final class MergeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Merger.Report report =
         Merger.merge(
-            checkpoint, adapter, output, Optional.ofNullable(dtype), overwrite, maxShardBytes);
+            new MergeConfig(
+                checkpoint,
+                adapter,
+                output,
+                Optional.ofNullable(dtype),
+                maxShardBytes,
+                check,
+                overwrite));
     PrintWriter out = spec.commandLine().getOut();
     out.println("checkpoint  " + output);
     out.println("merged      " + report.weights() + " of " + report.tensors() + " tensors");
+    report
+        .difference()
+        .ifPresent(
+            difference ->
+                out.printf(
+                    Locale.ROOT,
+                    "checked     logits differ by at most %.1e of the largest%n",
+                    difference));
     out.println("size        " + SizeText.bytes(report.bytes()));
     out.flush();
     return 0;

@@ -10,6 +10,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import org.llmadapters.adapters.MergedWeight;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.OutputDirectory;
 import org.llmadapters.conversion.hf.HfCheckpoint;
@@ -21,10 +23,11 @@ import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.conversion.tensors.TensorFile;
 import org.llmadapters.conversion.tensors.TensorInfo;
 import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.graph.rewrite.LinearSite;
 
 /**
  * Merges an adapter into a Hugging Face checkpoint: a checkpoint comes out, with the same tensors
@@ -35,13 +38,13 @@ import org.llmadapters.graph.rewrite.LinearSite;
 public final class Merger {
   private final HfCheckpoint checkpoint;
   private final FittedAdapter adapter;
-  private final Map<String, LinearSite> merged;
+  private final Map<String, MergedWeight> merged;
   private final Optional<WeightDtype> dtype;
 
   private Merger(
       HfCheckpoint checkpoint,
       FittedAdapter adapter,
-      Map<String, LinearSite> merged,
+      Map<String, MergedWeight> merged,
       Optional<WeightDtype> dtype) {
     this.checkpoint = checkpoint;
     this.adapter = adapter;
@@ -52,65 +55,84 @@ public final class Merger {
   /**
    * What was merged.
    *
-   * @param weights number of changed weights
+   * @param weights number of changed tensors
    * @param tensors number of tensors in the new checkpoint
    * @param bytes size of the tensors
+   * @param difference of the logits before and after, relative to the largest, if it was checked
    */
-  public record Report(int weights, int tensors, long bytes) {}
+  public record Report(int weights, int tensors, long bytes, OptionalDouble difference) {}
 
   /**
-   * Merges in files of {@value HfCheckpointWriter#DEFAULT_SHARD_BYTES} bytes at most; else as
-   * {@link #merge(Path, Path, Path, Optional, boolean, long)}.
-   */
-  public static Report merge(
-      Path checkpoint, Path adapter, Path output, Optional<WeightDtype> dtype, boolean overwrite)
-      throws IOException {
-    return merge(
-        checkpoint, adapter, output, dtype, overwrite, HfCheckpointWriter.DEFAULT_SHARD_BYTES);
-  }
-
-  /**
-   * Writes {@code checkpoint} with {@code adapter} merged to {@code output}, which appears only
-   * when it is whole. The weights are written as safetensors, whatever they came in.
+   * Writes the checkpoint with the adapter merged, which appears only when it is whole and passed
+   * its check. The weights are written as safetensors, whatever they came in.
    *
-   * @param dtype to write the weights in; each keeps its own if empty
-   * @param overwrite whether a non-empty {@code output} is replaced
-   * @param maxShardBytes the most bytes of tensors in a file, where that can be
    * @throws FormatException if the checkpoint is not what its config says, or the adapter does not
-   *     fit it; all problems at once
-   * @throws IllegalArgumentException if the adapter cannot be merged, or {@code output} is not
-   *     empty and not to be overwritten
+   *     fit it, all problems at once; or if the merged model computes something else
+   * @throws IllegalArgumentException if the adapter cannot be merged, or the output is not empty
+   *     and not to be overwritten
    */
-  public static Report merge(
-      Path checkpoint,
-      Path adapter,
-      Path output,
-      Optional<WeightDtype> dtype,
-      boolean overwrite,
-      long maxShardBytes)
-      throws IOException {
-    DirectoryKind.CHECKPOINT.require(checkpoint);
-    DirectoryKind.ADAPTER.require(adapter);
-    HfConfig config = HfConfig.read(checkpoint);
+  public static Report merge(MergeConfig job) throws IOException {
+    DirectoryKind.CHECKPOINT.require(job.checkpoint());
+    DirectoryKind.ADAPTER.require(job.adapter());
+    HfConfig config = HfConfig.read(job.checkpoint());
     BaseGraph base = Architecture.build(config.model(), config.storedDtype());
-    try (HfCheckpoint weights = HfCheckpoint.open(checkpoint);
-        FittedAdapter fitted = FittedAdapter.open(adapter, base, config.model())) {
+    try (HfCheckpoint weights = HfCheckpoint.open(job.checkpoint());
+        FittedAdapter fitted = FittedAdapter.open(job.adapter(), base, config.model())) {
       weights.check(base.weights(), Converter.droppable(config.model()));
-      Map<String, LinearSite> merged = new HashMap<>();
+      Map<String, MergedWeight> merged = new HashMap<>();
       fitted
           .mergedWeights(base)
-          .forEach((name, site) -> weights.find(name).ifPresent(t -> merged.put(t.name(), site)));
-      Merger merger = new Merger(weights, fitted, merged, dtype);
+          .forEach(
+              (name, weight) -> weights.find(name).ifPresent(t -> merged.put(t.name(), weight)));
+      Merger merger = new Merger(weights, fitted, merged, job.dtype());
       try (OutputDirectory directory =
-          OutputDirectory.create(output, overwrite, checkpoint, adapter)) {
-        Report report = merger.writeWeights(directory.path(), maxShardBytes);
-        ModelAssets.copy(checkpoint, directory.path());
-        if (dtype.isPresent() && dtype.get() != config.storedDtype()) {
-          writeConfig(config.raw(), dtype.get(), directory.path().resolve(HfConfig.FILE));
+          OutputDirectory.create(job.output(), job.overwrite(), job.checkpoint(), job.adapter())) {
+        Report report = merger.writeWeights(directory.path(), job.maxShardBytes());
+        ModelAssets.copy(job.checkpoint(), directory.path());
+        if (job.dtype().isPresent() && job.dtype().get() != config.storedDtype()) {
+          writeConfig(config.raw(), job.dtype().get(), directory.path().resolve(HfConfig.FILE));
+        }
+        if (job.check()) {
+          report = merger.check(report, base, job.output(), directory.path());
         }
         directory.commit();
         return report;
       }
+    }
+  }
+
+  private Report check(Report report, BaseGraph base, Path output, Path written)
+      throws IOException {
+    MergeCheck check = new MergeCheck(HfConfig.read(written).model().sizes().vocabSize());
+    List<Weight> variables = new ArrayList<>(base.weights());
+    variables.addAll(adapter.adapted().variables());
+    float[][][] unmerged =
+        check.logits(
+            adapter.adapted().graphDef(),
+            variables,
+            session -> {
+              load(session, base.weights(), checkpoint);
+              for (Weight variable : adapter.adapted().variables()) {
+                session.assign(Map.of(variable.name(), adapter.values(variable)));
+              }
+            });
+    HfConfig config = HfConfig.read(written);
+    BaseGraph after = Architecture.build(config.model(), config.storedDtype());
+    try (HfCheckpoint merged = HfCheckpoint.open(written)) {
+      float[][][] logits =
+          check.logits(
+              after.graphDef(), after.weights(), session -> load(session, after.weights(), merged));
+      double difference = MergeCheck.compare(output, logits, unmerged, config.storedDtype());
+      return new Report(
+          report.weights(), report.tensors(), report.bytes(), OptionalDouble.of(difference));
+    }
+  }
+
+  private static void load(ModelSession session, List<Weight> weights, HfCheckpoint checkpoint)
+      throws IOException {
+    for (Weight weight : weights) {
+      TensorInfo tensor = checkpoint.find(weight.name()).orElseThrow();
+      session.assign(Map.of(weight.name(), checkpoint.file().readFloats(tensor.name())));
     }
   }
 
@@ -150,7 +172,7 @@ public final class Merger {
               writer.write(
                   entry.name(), out -> writeTensor(entry, new CountingChannel(out, progress))));
     }
-    return new Report(merged.size(), entries.size(), total);
+    return new Report(merged.size(), entries.size(), total, OptionalDouble.empty());
   }
 
   private WeightDtype targetDtype(TensorInfo tensor) {
@@ -177,14 +199,14 @@ public final class Merger {
     if (tensor == null) {
       throw new IllegalStateException(entry.name() + " was listed but is missing");
     }
-    LinearSite site = merged.get(entry.name());
-    if (site == null) {
+    MergedWeight weight = merged.get(entry.name());
+    if (weight == null) {
       file.copyTo(tensor, entry.dtype(), out);
       return;
     }
     try (DeltaChannel added =
         new DeltaChannel(
-            adapter.delta(site), site.weightColumns(), WeightDtype.FLOAT32, entry.dtype(), out)) {
+            adapter.change(weight), weight.columns(), WeightDtype.FLOAT32, entry.dtype(), out)) {
       file.copyTo(tensor, WeightDtype.FLOAT32, added);
       added.flush();
     }

@@ -10,8 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.Objects;
-import java.util.Optional;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,8 +50,7 @@ final class MergerTest {
     Path checkpoint = Golden.path(family + "/base");
     Path output = directory.resolve("merged");
     Merger.Report report =
-        Merger.merge(
-            checkpoint, Golden.path(family + "/adapters/lora"), output, Optional.empty(), false);
+        Merger.merge(new MergeConfig(checkpoint, Golden.path(family + "/adapters/lora"), output));
     assertThat(report.weights()).isEqualTo(merged);
     assertThat(report.tensors()).isEqualTo(tensors);
     try (SafetensorsFile golden = Golden.values(family + "/adapters/lora");
@@ -89,11 +88,8 @@ final class MergerTest {
   void theMergedModelGivesTheAdaptersLogits(String family) throws IOException {
     Path merged = directory.resolve("merged");
     Merger.merge(
-        Golden.path(family + "/base"),
-        Golden.path(family + "/adapters/lora"),
-        merged,
-        Optional.empty(),
-        false);
+        new MergeConfig(
+            Golden.path(family + "/base"), Golden.path(family + "/adapters/lora"), merged));
     Path model = directory.resolve("model");
     Converter.convert(merged, model, false);
     try (LoadedModel loaded = new LoadedModel(model);
@@ -109,8 +105,8 @@ final class MergerTest {
     Path adapter = Golden.path("llama/adapters/lora");
     Path narrow = directory.resolve("narrow");
     Path wide = directory.resolve("wide");
-    Merger.merge(checkpoint, adapter, narrow, Optional.empty(), false);
-    Merger.merge(checkpoint, adapter, wide, Optional.of(WeightDtype.FLOAT32), false);
+    Merger.merge(new MergeConfig(checkpoint, adapter, narrow));
+    Merger.merge(new MergeConfig(checkpoint, adapter, wide).withDtype(WeightDtype.FLOAT32));
     try (SafetensorsFile rounded = weights(narrow);
         SafetensorsFile exact = weights(wide)) {
       for (TensorInfo tensor : rounded.tensors().values()) {
@@ -132,9 +128,7 @@ final class MergerTest {
     Path checkpoint = Golden.path("llama-gqa/base");
     Path adapter = TestAdapter.write(directory.resolve("adapter"), checkpoint, "lm_head", "q_proj");
     assertThatThrownBy(
-            () ->
-                Merger.merge(
-                    checkpoint, adapter, directory.resolve("merged"), Optional.empty(), false))
+            () -> Merger.merge(new MergeConfig(checkpoint, adapter, directory.resolve("merged"))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             adapter
@@ -149,7 +143,7 @@ final class MergerTest {
     Path checkpoint = Golden.path("llama/base");
     Path adapter = TestAdapter.write(directory.resolve("adapter"), checkpoint, "lm_head");
     Path output = directory.resolve("merged");
-    Merger.merge(checkpoint, adapter, output, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, adapter, output));
     try (SafetensorsFile before = weights(checkpoint);
         SafetensorsFile after = weights(output)) {
       assertThat(after.readFloats("lm_head.weight"))
@@ -165,11 +159,8 @@ final class MergerTest {
     assertThatThrownBy(
             () ->
                 Merger.merge(
-                    Golden.path("llama-gqa/base"),
-                    adapter,
-                    directory.resolve("merged"),
-                    Optional.empty(),
-                    false))
+                    new MergeConfig(
+                        Golden.path("llama-gqa/base"), adapter, directory.resolve("merged"))))
         .isInstanceOf(FormatException.class)
         .hasMessageStartingWith(adapter.resolve("adapter_model.safetensors") + ": ")
         .hasMessageContaining("do not fit llama (hidden_size=32, num_hidden_layers=3)\n")
@@ -207,7 +198,7 @@ final class MergerTest {
   }
 
   private void merge(Path checkpoint, Path adapter) throws IOException {
-    Merger.merge(checkpoint, adapter, directory.resolve("merged"), Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, adapter, directory.resolve("merged")));
   }
 
   @Test
@@ -222,7 +213,7 @@ final class MergerTest {
     }
     Files.copy(Golden.path("llama/base/config.json"), checkpoint.resolve(HfConfig.FILE));
     Path output = directory.resolve("merged");
-    Merger.merge(checkpoint, Golden.path("llama/adapters/lora"), output, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, Golden.path("llama/adapters/lora"), output));
     try (SafetensorsFile before = weights(checkpoint);
         SafetensorsFile after = weights(output)) {
       assertThat(after.tensors().keySet()).isEqualTo(before.tensors().keySet());
@@ -236,12 +227,8 @@ final class MergerTest {
     Path output = directory.resolve("merged");
     Path adapter = Golden.path("llama/adapters/" + lora);
     Merger.merge(
-        Golden.path("llama/base"),
-        Golden.path("llama/adapters/lora"),
-        expected,
-        Optional.empty(),
-        false);
-    Merger.merge(Golden.path("llama/" + base), adapter, output, Optional.empty(), false);
+        new MergeConfig(Golden.path("llama/base"), Golden.path("llama/adapters/lora"), expected));
+    Merger.merge(new MergeConfig(Golden.path("llama/" + base), adapter, output));
     assertThat(output.toFile().list())
         .containsExactlyInAnyOrder("config.json", "model.safetensors");
     try (SafetensorsFile before = weights(expected);
@@ -259,10 +246,10 @@ final class MergerTest {
     Path adapter = Golden.path("llama/adapters/lora");
     Path whole = directory.resolve("whole");
     Path output = directory.resolve("merged");
-    Merger.merge(checkpoint, adapter, whole, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, adapter, whole));
     Merger.Report report =
-        Merger.merge(checkpoint, adapter, output, Optional.empty(), false, 20_000);
-    assertThat(report).isEqualTo(new Merger.Report(4, 21, 47_552));
+        Merger.merge(new MergeConfig(checkpoint, adapter, output).withMaxShardBytes(20_000));
+    assertThat(report).isEqualTo(new Merger.Report(4, 21, 47_552, OptionalDouble.empty()));
     assertThat(output.toFile().list())
         .containsExactlyInAnyOrder(
             "config.json",
@@ -295,8 +282,7 @@ final class MergerTest {
     Files.copy(Golden.path("llama/base/config.json"), checkpoint.resolve(HfConfig.FILE));
     Path output = directory.resolve("merged");
     Merger.Report report =
-        Merger.merge(
-            checkpoint, Golden.path("llama/adapters/lora"), output, Optional.empty(), false);
+        Merger.merge(new MergeConfig(checkpoint, Golden.path("llama/adapters/lora"), output));
     assertThat(report.tensors()).isEqualTo(21);
     try (SafetensorsFile after = weights(output)) {
       assertThat(after.tensors()).hasSize(21).containsKey("lm_head.weight");

@@ -27,6 +27,7 @@ import org.llmadapters.graph.compile.GreedyDecoder;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.rewrite.GraphPruner;
+import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -319,11 +320,15 @@ public final class Generator implements AutoCloseable {
       throw new IllegalArgumentException(
           "a prompt is empty; a model without a BOS token needs at least one token");
     }
-    if (limit.isPresent() && (long) prompt.length + maxNewTokens > limit.getAsInt()) {
+    int virtualTokens = Sites.virtualTokens(graph);
+    if (limit.isPresent()
+        && (long) virtualTokens + prompt.length + maxNewTokens > limit.getAsInt()) {
       throw new IllegalArgumentException(
           "a prompt of "
               + prompt.length
-              + " tokens and max_new_tokens "
+              + " tokens"
+              + (virtualTokens > 0 ? ", " + virtualTokens + " virtual tokens of the adapter" : "")
+              + " and max_new_tokens "
               + maxNewTokens
               + " exceed max_position_embeddings "
               + limit.getAsInt()

@@ -11,7 +11,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -33,6 +32,7 @@ import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.Weight;
@@ -416,8 +416,7 @@ final class AdapterContractTest {
     }
     Path output = directory.resolve("merged");
     if (!kind(kind).merges()) {
-      assertThatThrownBy(
-              () -> Merger.merge(checkpoint, adapterDirectory, output, Optional.empty(), false))
+      assertThatThrownBy(() -> Merger.merge(new MergeConfig(checkpoint, adapterDirectory, output)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(
               "%s: an adapter of the kind %s computes more than a change of weights and cannot be"
@@ -427,7 +426,7 @@ final class AdapterContractTest {
       assertThat(output).doesNotExist();
       return;
     }
-    Merger.merge(checkpoint, adapterDirectory, output, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, adapterDirectory, output));
     Converter.convert(output, directory.resolve("merged-base"), dtype, false);
     float[] merged = logits(BaseModel.open(directory.resolve("merged-base")));
     // bfloat16 keeps 8 bits: merging rounds every weight once more, by up to 0.4 %.

@@ -82,7 +82,8 @@ final class ExportParityTest {
       throws IOException {
     Path target = directory.resolve("models/tiny");
     Path exported =
-        ServingExport.export(new ExportConfig(base(family), adapter, target, 1, merge, false))
+        ServingExport.export(
+                new ExportConfig(base(family), adapter, target, 1, merge, merge, false))
             .directory();
     try (SavedModelBundle model = SavedModelBundle.load(exported.toString(), "serve");
         Golden golden = Golden.open(values);

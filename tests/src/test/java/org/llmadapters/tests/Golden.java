@@ -63,6 +63,21 @@ final class Golden implements AutoCloseable {
     return file.readFloats(name);
   }
 
+  /** A tensor [B, P + T, width] without its first P columns, those of virtual tokens. */
+  float[] ofTokens(String name) throws IOException {
+    int columns = Math.toIntExact(shape(name).get(1));
+    int width = Math.toIntExact(shape(name).get(2));
+    int tokens = matrix("right.input_ids")[0].length;
+    float[] all = floats(name);
+    int rows = all.length / columns / width;
+    float[] kept = new float[rows * tokens * width];
+    for (int row = 0; row < rows; row++) {
+      System.arraycopy(
+          all, ((row + 1) * columns - tokens) * width, kept, row * tokens * width, tokens * width);
+    }
+    return kept;
+  }
+
   float scalar(String name) throws IOException {
     float[] values = floats(name);
     assertThat(values).as(name).hasSize(1);

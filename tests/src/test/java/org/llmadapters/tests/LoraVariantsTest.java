@@ -19,6 +19,7 @@ import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.arch.Architecture;
@@ -106,13 +107,13 @@ final class LoraVariantsTest {
     }
     Path merged = directory.resolve("merged");
     if (family == Architecture.GPT_2 && config.useDora()) {
-      assertThatThrownBy(() -> Merger.merge(checkpoint, saved, merged, Optional.empty(), false))
+      assertThatThrownBy(() -> Merger.merge(new MergeConfig(checkpoint, saved, merged)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("DoRA cannot be merged into a weight that is stored [in, out]");
       assertThat(merged).doesNotExist();
       return;
     }
-    Merger.merge(checkpoint, saved, merged, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, saved, merged));
     Converter.convert(merged, directory.resolve("merged-base"), WeightDtype.FLOAT32, false);
     float[] mergedLogits = logits(BaseModel.open(directory.resolve("merged-base")));
     Golden.assertCloseAtTokens("merged", mergedLogits, trained, MASK, 2e-5);

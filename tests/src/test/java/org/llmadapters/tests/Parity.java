@@ -71,7 +71,7 @@ final class Parity {
     int[][] mask = golden.matrix(padding + ".attention_mask");
     float[] logits = forward.logits(golden.matrix(padding + ".input_ids"), mask, false);
     Golden.assertCloseAtTokens(
-        padding + ".logits", logits, golden.floats(padding + ".logits"), mask, tolerance);
+        padding + ".logits", logits, golden.ofTokens(padding + ".logits"), mask, tolerance);
   }
 
   /** The loss of {@code trainee}; one for each session. */

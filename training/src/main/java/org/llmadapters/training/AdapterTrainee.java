@@ -2,6 +2,8 @@ package org.llmadapters.training;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,12 +16,20 @@ import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.PeftAdapter;
+import org.llmadapters.conversion.tokenizer.Tokenizer;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.rewrite.GraphPruner;
+import org.llmadapters.graph.rewrite.VariablesAsInputs;
+import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
 import org.tensorflow.ndarray.buffer.DataBuffers;
 import org.tensorflow.op.Ops;
+import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.family.TFloating;
 
@@ -29,21 +39,28 @@ public final class AdapterTrainee implements Trainee {
 
   private final BaseModel base;
   private final AdaptedGraph adapted;
+  private final List<AdapterParameter> stored;
   private final ReplicatedFunction.Computation training;
   private final ReplicatedFunction.Computation inference;
   private final ModelSession session;
+  private int saves;
 
   private AdapterTrainee(
-      BaseModel base, AdaptedGraph adapted, AdaptedGraph forInference, ModelSession session) {
+      BaseModel base,
+      AdaptedGraph adapted,
+      AdaptedGraph evaluated,
+      List<AdapterParameter> stored,
+      ModelSession session) {
     this.base = base;
     this.adapted = adapted;
+    this.stored = stored;
     boolean dropout =
         adapted.graphDef().getNodeList().stream()
             .anyMatch(node -> node.getName().equals(adapted.dropoutSeed()));
     this.training =
         new ReplicatedFunction.Computation(
             adapted.graphDef(), adapted.variables(), dropout ? adapted.dropoutSeed() : null);
-    this.inference = new ReplicatedFunction.Computation(forInference.graphDef(), List.of(), null);
+    this.inference = new ReplicatedFunction.Computation(evaluated.graphDef(), List.of(), null);
     this.session = session;
   }
 
@@ -60,12 +77,16 @@ public final class AdapterTrainee implements Trainee {
       long seed,
       SessionOptions options)
       throws IOException {
-    AdaptedGraph adapted =
-        Splicer.splice(base.graph().graphDef(), config, NAME, Splicer.Mode.TRAINING);
-    AdaptedGraph forInference =
-        Splicer.splice(base.graph().graphDef(), config, NAME, Splicer.Mode.INFERENCE);
+    GraphDef graph = base.graph().graphDef();
+    AdaptedGraph adapted = Splicer.splice(graph, config, NAME, Splicer.Mode.TRAINING);
+    AdaptedGraph evaluated = Splicer.splice(graph, config, NAME, Splicer.Mode.EVALUATION);
+    List<AdapterParameter> stored =
+        adapted.computed().isEmpty()
+            ? adapted.parameters()
+            : Splicer.splice(graph, config, NAME, Splicer.Mode.INFERENCE).parameters();
     Map<String, float[]> values = new HashMap<>();
     if (initial != null) {
+      requireTrainable(adapted);
       initial.check(adapted.parameters(), base.config().describe());
     }
     SplittableRandom random = new SplittableRandom(seed);
@@ -81,33 +102,79 @@ public final class AdapterTrainee implements Trainee {
       session.restore(base.variables(), base.graph().weights());
       session.declare(adapted.variables());
       if (initial == null) {
-        values.putAll(norms(session, adapted.parameters()));
+        values.putAll(ofTheBase(session, base, adapted.parameters()));
       }
       session.assign(values);
-      return new AdapterTrainee(base, adapted, forInference, session);
-    } catch (RuntimeException | Error e) {
+      return new AdapterTrainee(base, adapted, evaluated, stored, session);
+    } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
     }
   }
 
+  private static void requireTrainable(AdaptedGraph adapted) {
+    if (!adapted.computed().isEmpty()) {
+      throw new IllegalArgumentException(
+          "an adapter of the kind "
+              + adapted.config().kind().cliName()
+              + " with an encoder stores what the encoder gave, not the encoder, and cannot be"
+              + " trained further; go on from a checkpoint of its run with --resume");
+    }
+  }
+
   /** The initial values that depend on the base's. */
-  private static Map<String, float[]> norms(
-      ModelSession session, List<AdapterParameter> parameters) {
+  private static Map<String, float[]> ofTheBase(
+      ModelSession session, BaseModel base, List<AdapterParameter> parameters) throws IOException {
     Map<String, float[]> values = new HashMap<>();
     for (AdapterParameter parameter : parameters) {
+      String variable = parameter.variable(NAME).name();
       if (parameter.initializer() instanceof Initializer.OutputNorms norms) {
-        Ops tf = session.tf();
-        Operand<TFloat32> weight =
-            tf.dtypes.cast(session.<TFloating>read(norms.weight()), TFloat32.class);
-        try (Result result = session.session().runner().fetch(norms.of(tf, weight)).run()) {
-          float[] value = new float[Math.toIntExact(parameter.elements())];
-          ((TFloat32) result.get(0)).copyTo(DataBuffers.of(value, false, false));
-          values.put(parameter.variable(NAME).name(), value);
-        }
+        Operand<TFloat32> weight = float32(session, norms.weight());
+        values.put(variable, value(session, norms.of(session.tf(), weight)));
+      }
+      if (parameter.initializer() instanceof Initializer.TextEmbeddings text) {
+        values.put(variable, embeddings(session, base, text, parameter.shape().get(0)));
       }
     }
     return values;
+  }
+
+  private static float[] embeddings(
+      ModelSession session, BaseModel base, Initializer.TextEmbeddings initializer, long rows)
+      throws IOException {
+    int[] ids;
+    try (Tokenizer tokenizer = base.requireTokenizer()) {
+      ids = tokenizer.encode(initializer.text(), false);
+    }
+    if (ids.length == 0) {
+      throw new IllegalArgumentException(
+          "the initial text of the prompt, \"" + initializer.text() + "\", has no tokens");
+    }
+    int[] repeated = new int[Math.toIntExact(rows)];
+    Arrays.setAll(repeated, i -> ids[i % ids.length]);
+    String embedding =
+        Architecture.of(base.config().modelType()).spec().names().model().embedTokens() + ".weight";
+    Weight weight =
+        base.graph().weights().stream()
+            .filter(candidate -> candidate.name().equals(embedding))
+            .findFirst()
+            .orElseThrow();
+    Ops tf = session.tf();
+    return value(
+        session, tf.gather(float32(session, weight), tf.constant(repeated), tf.constant(0)));
+  }
+
+  private static Operand<TFloat32> float32(ModelSession session, Weight weight) {
+    return session.tf().dtypes.cast(session.<TFloating>read(weight), TFloat32.class);
+  }
+
+  private static float[] value(ModelSession session, Operand<TFloat32> operand) {
+    try (Result result = session.session().runner().fetch(operand).run()) {
+      TFloat32 tensor = (TFloat32) result.get(0);
+      float[] value = new float[Math.toIntExact(tensor.size())];
+      tensor.copyTo(DataBuffers.of(value, false, false));
+      return value;
+    }
   }
 
   private static float[] initialValue(AdapterParameter parameter, SplittableRandom random) {
@@ -147,12 +214,43 @@ public final class AdapterTrainee implements Trainee {
 
   @Override
   public void save(Path directory) throws IOException {
+    Map<String, float[]> computed = new HashMap<>();
+    adapted.computed().forEach((parameter, node) -> computed.put(parameter, computed(node)));
     PeftAdapter.write(
         directory,
         adapted.config(),
         base.directory().toString(),
-        adapted.parameters(),
-        parameter -> session.value(parameter.variable(NAME)));
+        stored,
+        parameter ->
+            computed.containsKey(parameter.name())
+                ? computed.get(parameter.name())
+                : session.value(parameter.variable(NAME)));
+  }
+
+  /** What a node of the training graph gives, which needs variables alone. */
+  private float[] computed(String node) {
+    VariablesAsInputs part =
+        VariablesAsInputs.of(GraphPruner.keep(adapted.graphDef(), List.of(node)));
+    try (Graph graph = new Graph()) {
+      graph.importGraphDef(part.body());
+      List<Operand<?>> inputs = new ArrayList<>();
+      List<Operand<?>> arguments = new ArrayList<>();
+      for (Weight variable : part.variables()) {
+        inputs.add(graph.operation(part.input(variable)).output(0));
+        arguments.add(session.read(variable));
+      }
+      try (GraphFunction function =
+          GraphFunction.of("stored", inputs, List.of(graph.operation(node).output(0)), graph)) {
+        Operand<TFloat32> result =
+            function
+                .call(session.tf(), "stored_" + saves++, arguments, false)
+                .get(0)
+                .asOutput()
+                .op()
+                .output(0);
+        return value(session, result);
+      }
+    }
   }
 
   @Override

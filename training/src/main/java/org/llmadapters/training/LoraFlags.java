@@ -101,7 +101,8 @@ final class LoraFlags {
     return Optional.ofNullable(targetModules).map(LoraFlags::named);
   }
 
-  private static TargetModules named(String modules) {
+  /** The modules that a flag names. */
+  static TargetModules named(String modules) {
     if (modules.equals(TargetModules.AllLinear.NAME)) {
       return new TargetModules.AllLinear();
     }

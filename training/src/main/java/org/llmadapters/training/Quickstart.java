@@ -133,7 +133,7 @@ public final class Quickstart {
       Evaluation.Report after = evaluate(base, Optional.of(run), tokenizer, items, "lora.jsonl");
       Path export = output.resolve("models").resolve(MODEL_NAME);
       ServingExport.export(
-          new ExportConfig(baseDirectory, Optional.of(run), export, 1, false, overwrite));
+          new ExportConfig(baseDirectory, Optional.of(run), export, 1, false, false, overwrite));
       TaskItem question = items.get(0);
       String answer =
           generateFromExport(

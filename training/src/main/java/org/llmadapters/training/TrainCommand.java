@@ -51,7 +51,8 @@ public final class TrainCommand implements Callable<Integer> {
       names = "--adapter",
       paramLabel = "KIND",
       required = true,
-      description = "lora, series, parallel, or full to train all weights.")
+      description =
+          "lora, series, parallel, ia3, prefix, prompt, p-tuning, or full to train all weights.")
   private String adapter = "";
 
   @Option(
@@ -71,6 +72,8 @@ public final class TrainCommand implements Callable<Integer> {
 
   @Mixin private LoraFlags lora = new LoraFlags();
   @Mixin private BottleneckFlags bottleneck = new BottleneckFlags();
+  @Mixin private Ia3Flags ia3 = new Ia3Flags();
+  @Mixin private PromptFlags prompt = new PromptFlags();
   @Mixin private LoopFlags loop = new LoopFlags();
   @Mixin private OutputFlags outputs = new OutputFlags();
 
@@ -275,6 +278,8 @@ public final class TrainCommand implements Callable<Integer> {
           case LORA -> lora.toConfig(model);
           case SERIES, PARALLEL ->
               bottleneck.toConfig(AdapterKind.ofCliName(adapter), model, lora.targets());
+          case IA3 -> ia3.toConfig(model, lora.targets());
+          case PREFIX, PROMPT, P_TUNING -> prompt.toConfig(AdapterKind.ofCliName(adapter), model);
         });
   }
 }

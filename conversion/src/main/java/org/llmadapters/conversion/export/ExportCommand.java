@@ -3,6 +3,7 @@ package org.llmadapters.conversion.export;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
@@ -58,6 +59,15 @@ public final class ExportCommand implements Callable<Integer> {
           "Put the adapter into the weights, for the base's speed, instead of beside them.")
   private boolean merge;
 
+  @Option(
+      names = "--check",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description =
+          "Compare logits before and after merging (default); --no-check needs less memory than the model.")
+  private boolean check;
+
   @Option(names = "--overwrite", description = "Replace this version if it exists.")
   private boolean overwrite;
 
@@ -66,12 +76,20 @@ public final class ExportCommand implements Callable<Integer> {
     ServingExport.Report report =
         ServingExport.export(
             new ExportConfig(
-                model, Optional.ofNullable(adapter), output, version, merge, overwrite));
+                model, Optional.ofNullable(adapter), output, version, merge, check, overwrite));
     PrintWriter out = spec.commandLine().getOut();
     out.println("directory   " + report.directory());
     out.println("signatures  " + String.join(", ", new TreeSet<>(report.signatures().keySet())));
     out.println("variables   " + SizeText.bytes(report.bytes()));
     out.println("adapter     " + adapterText(report));
+    report
+        .difference()
+        .ifPresent(
+            difference ->
+                out.printf(
+                    Locale.ROOT,
+                    "checked     logits differ by at most %.1e of the largest%n",
+                    difference));
     out.flush();
     return 0;
   }

@@ -11,6 +11,8 @@ import java.util.Optional;
  * @param output {@code DIR/NAME}: the model's directory, named as clients will call it
  * @param version the folder in {@code output} that is written; TensorFlow Serving takes the highest
  * @param merge whether the adapter goes into the weights, instead of beside them
+ * @param check whether the logits before and after merging are compared, for which the model is
+ *     loaded twice, one after the other
  * @param overwrite whether an existing version is replaced
  */
 public record ExportConfig(
@@ -19,6 +21,7 @@ public record ExportConfig(
     Path output,
     long version,
     boolean merge,
+    boolean check,
     boolean overwrite) {
 
   public ExportConfig {

@@ -11,11 +11,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.adapters.MergedWeight;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.CountingChannel;
 import org.llmadapters.conversion.DeltaChannel;
 import org.llmadapters.conversion.DirectoryKind;
+import org.llmadapters.conversion.MergeCheck;
 import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.conversion.files.OutputDirectory;
 import org.llmadapters.conversion.peft.FittedAdapter;
@@ -23,7 +26,6 @@ import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.GenerateGraph;
 import org.llmadapters.graph.rewrite.GraphPruner;
-import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
 import org.llmadapters.graph.savedmodel.TensorBundle;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
@@ -55,10 +57,10 @@ public final class ServingExport {
   private final @Nullable FittedAdapter adapter;
 
   /** Weights that the adapter is merged into, by name; empty where it stays beside them. */
-  private final Map<String, LinearSite> merged;
+  private final Map<String, MergedWeight> merged;
 
   private ServingExport(
-      BaseModel base, @Nullable FittedAdapter adapter, Map<String, LinearSite> merged) {
+      BaseModel base, @Nullable FittedAdapter adapter, Map<String, MergedWeight> merged) {
     this.base = base;
     this.adapter = adapter;
     this.merged = merged;
@@ -72,13 +74,16 @@ public final class ServingExport {
    * @param bytes size of the variables
    * @param mergedWeights how many weights the adapter was merged into
    * @param adapterVariables how many variables of the adapter lie beside the weights
+   * @param difference of the logits before and after merging, relative to the largest, if it was
+   *     checked
    */
   public record Report(
       Path directory,
       Map<String, SignatureDef> signatures,
       long bytes,
       int mergedWeights,
-      int adapterVariables) {
+      int adapterVariables,
+      OptionalDouble difference) {
     public Report {
       signatures = Map.copyOf(signatures);
     }
@@ -105,7 +110,7 @@ public final class ServingExport {
     Path directory = config.adapter().get();
     DirectoryKind.ADAPTER.require(directory);
     try (FittedAdapter adapter = FittedAdapter.open(directory, base.graph(), base.config())) {
-      Map<String, LinearSite> merged =
+      Map<String, MergedWeight> merged =
           config.merge() ? adapter.mergedWeights(base.graph()) : Map.of();
       return new ServingExport(base, adapter, merged).write(config);
     }
@@ -132,14 +137,43 @@ public final class ServingExport {
       Path assets = output.path().resolve(ModelAssets.DIRECTORY);
       ModelAssets.copy(base.assets(), assets);
       WarmUp.write(assets.resolve(WarmUp.FILE), config.name(), served.signatures(), base.config());
+      OptionalDouble difference =
+          !merged.isEmpty() && config.check()
+              ? OptionalDouble.of(check(config.directory(), output.path()))
+              : OptionalDouble.empty();
       output.commit();
       return new Report(
           config.directory(),
           served.signatures(),
           bytes,
           merged.size(),
-          served.variables().size() - base.graph().weights().size());
+          served.variables().size() - base.graph().weights().size(),
+          difference);
     }
+  }
+
+  private double check(Path directory, Path written) throws IOException {
+    FittedAdapter fitted = Objects.requireNonNull(adapter);
+    MergeCheck check = new MergeCheck(base.config().sizes().vocabSize());
+    List<Weight> weights = base.graph().weights();
+    List<Weight> variables = new ArrayList<>(weights);
+    variables.addAll(fitted.adapted().variables());
+    float[][][] unmerged =
+        check.logits(
+            fitted.adapted().graphDef(),
+            variables,
+            session -> {
+              session.restore(base.variables(), weights);
+              for (Weight variable : fitted.adapted().variables()) {
+                session.assign(Map.of(variable.name(), fitted.values(variable)));
+              }
+            });
+    float[][][] logits =
+        check.logits(
+            base.graph().graphDef(),
+            weights,
+            session -> session.restore(SavedModelWriter.variables(written), weights));
+    return MergeCheck.compare(directory, logits, unmerged, base.dtype());
   }
 
   private Served served() {
@@ -184,15 +218,15 @@ public final class ServingExport {
   private void writeVariable(TensorBundle weights, Weight variable, WritableByteChannel out)
       throws IOException {
     TensorBundle.Entry entry = weights.entries().get(variable.name());
-    LinearSite site = merged.get(variable.name());
+    MergedWeight weight = merged.get(variable.name());
     if (entry == null) {
       writeParameter(variable, out);
-    } else if (site == null || adapter == null) {
+    } else if (weight == null || adapter == null) {
       weights.copyTo(entry, out);
     } else {
       try (DeltaChannel added =
           new DeltaChannel(
-              adapter.delta(site), site.weightColumns(), variable.dtype(), variable.dtype(), out)) {
+              adapter.change(weight), weight.columns(), variable.dtype(), variable.dtype(), out)) {
         weights.copyTo(entry, added);
         added.flush();
       }

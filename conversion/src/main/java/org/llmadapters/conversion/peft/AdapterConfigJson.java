@@ -8,7 +8,11 @@ import java.util.stream.Collectors;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.BottleneckConfig;
+import org.llmadapters.adapters.Ia3Config;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.PTuningConfig;
+import org.llmadapters.adapters.PrefixConfig;
+import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.graph.FormatException;
 
@@ -32,6 +36,21 @@ record AdapterConfigJson(
           new AdapterConfigJson(
               BottleneckConfigJson::read,
               (config, base) -> BottleneckConfigJson.write((BottleneckConfig) config, base));
+      case IA3 ->
+          new AdapterConfigJson(
+              Ia3ConfigJson::read, (config, base) -> Ia3ConfigJson.write((Ia3Config) config, base));
+      case PREFIX ->
+          new AdapterConfigJson(
+              PromptLearningJson::readPrefix,
+              (config, base) -> PromptLearningJson.write((PrefixConfig) config, base));
+      case PROMPT ->
+          new AdapterConfigJson(
+              PromptLearningJson::readPrompt,
+              (config, base) -> PromptLearningJson.write((PromptConfig) config, base));
+      case P_TUNING ->
+          new AdapterConfigJson(
+              PromptLearningJson::readPTuning,
+              (config, base) -> PromptLearningJson.write((PTuningConfig) config, base));
     };
   }
 

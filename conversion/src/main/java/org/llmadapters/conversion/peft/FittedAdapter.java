@@ -2,10 +2,11 @@ package org.llmadapters.conversion.peft;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -14,14 +15,13 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.Adapters;
+import org.llmadapters.adapters.MergedWeight;
 import org.llmadapters.adapters.Splicer;
-import org.llmadapters.adapters.WeightDelta;
+import org.llmadapters.adapters.WeightChange;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.rewrite.LinearSite;
-import org.llmadapters.graph.rewrite.Sites;
 
 /** An adapter directory, opened and checked to fit a model, with the graph it was spliced into. */
 public final class FittedAdapter implements AutoCloseable {
@@ -95,47 +95,47 @@ public final class FittedAdapter implements AutoCloseable {
   }
 
   /**
-   * The weights that merging changes, by name, each with the layer that it belongs to.
+   * The weights that merging changes, by name.
    *
    * @throws IllegalArgumentException if this kind of adapter cannot be merged, or if it is for a
    *     layer without a weight of its own
    */
-  public Map<String, LinearSite> mergedWeights(BaseGraph base) throws IOException {
+  public Map<String, MergedWeight> mergedWeights(BaseGraph base) {
     if (!files.config().kind().merges()) {
       throw cannotBeMerged();
     }
     Set<String> known = new HashSet<>();
     base.weights().stream().map(Weight::name).forEach(known::add);
-    Map<String, LinearSite> merged = new LinkedHashMap<>();
-    for (LinearSite site : Sites.linear(base.graphDef())) {
-      if (!adapted.modules().contains(site.module()) || !site.scope().isEmpty()) {
-        continue;
-      }
-      String weight = site.module() + ".weight";
-      if (!known.contains(weight)) {
+    Map<String, MergedWeight> merged = new LinkedHashMap<>();
+    for (MergedWeight weight : merged(base)) {
+      if (!known.contains(weight.name())) {
         throw new IllegalArgumentException(
             directory
                 + ": cannot be merged: it adapts "
-                + site.module()
+                + weight.name().substring(0, weight.name().lastIndexOf('.'))
                 + ", whose weight is the embedding's (tie_word_embeddings), so that merging would"
                 + " change the embedding as well; use the adapter without merging it");
       }
-      merged.put(weight, site);
+      merged.put(weight.name(), weight);
     }
     return merged;
   }
 
-  /**
-   * What merging adds to the weight of {@code site}.
-   *
-   * @throws IllegalArgumentException if this kind of adapter cannot be merged
-   */
-  public WeightDelta delta(LinearSite site) throws IOException {
-    Map<String, float[]> values = new HashMap<>();
-    for (String name : Adapters.parameterNames(files.config())) {
-      values.put(name, files.tensor(site.module() + "." + name));
+  private List<MergedWeight> merged(BaseGraph base) {
+    try {
+      return Adapters.merged(files.config(), base);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(directory + ": " + e.getMessage(), e);
     }
-    return Adapters.mergeInto(files.config(), site, values).orElseThrow(this::cannotBeMerged);
+  }
+
+  /** What merging makes of one of {@link #mergedWeights}. */
+  public WeightChange change(MergedWeight weight) throws IOException {
+    List<float[]> values = new ArrayList<>();
+    for (String name : weight.parameters()) {
+      values.add(files.tensor(name));
+    }
+    return weight.change().apply(values);
   }
 
   private IllegalArgumentException cannotBeMerged() {

@@ -32,6 +32,7 @@ import org.llmadapters.graph.config.WeightDtype;
  *   adapter_model.safetensors  one tensor per parameter, called base_model.model. + its name, e.g.
  *                              base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
  *                              base_model.model.model.layers.0.mlp.up_proj.adapter_down.weight
+ *                              or, of virtual tokens, prompt_embeddings as it is
  *   adapter_model.bin          the same in PyTorch's format, read where there is no other
  * </pre>
  *
@@ -105,7 +106,9 @@ public final class PeftAdapter implements AutoCloseable {
     Problems problems = new Problems();
     Map<String, TensorInfo> tensors = new LinkedHashMap<>();
     for (TensorInfo tensor : file.tensors().values()) {
-      if (!tensor.name().startsWith(PREFIX)) {
+      if (key(tensor.name()).equals(tensor.name()) && tensor.isFloat()) {
+        tensors.put(tensor.name(), tensor);
+      } else if (!tensor.name().startsWith(PREFIX)) {
         problems.add("%s: expected a name that begins with %s", tensor.name(), PREFIX);
       } else if (!tensor.isFloat()) {
         problems.add("%s: dtype %s, expected F32, BF16, F16 or F64", tensor.name(), tensor.dtype());
@@ -116,6 +119,11 @@ public final class PeftAdapter implements AutoCloseable {
     problems.throwIfAny(
         file.path(), problems.counted("tensor") + " cannot be part of a PEFT adapter", "");
     return Collections.unmodifiableMap(tensors);
+  }
+
+  /** What the parameter called {@code name} is called in the file. */
+  private static String key(String name) {
+    return name.equals(AdapterParameter.PROMPT_EMBEDDINGS) ? name : PREFIX + name;
   }
 
   /** What {@code adapter_config.json} says. */
@@ -141,7 +149,7 @@ public final class PeftAdapter implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public float[] tensor(String name) throws IOException {
-    return file.readFloats(PREFIX + name);
+    return file.readFloats(key(name));
   }
 
   /**
@@ -203,13 +211,13 @@ public final class PeftAdapter implements AutoCloseable {
             .map(
                 parameter ->
                     new SafetensorsWriter.Entry(
-                        PREFIX + parameter.name(), WeightDtype.FLOAT32, parameter.shape()))
+                        key(parameter.name()), WeightDtype.FLOAT32, parameter.shape()))
             .toList();
     try (SafetensorsWriter writer =
         SafetensorsWriter.create(
             directory.resolve(TENSORS_FILE), entries, SafetensorsWriter.METADATA)) {
       for (AdapterParameter parameter : sorted) {
-        writer.write(PREFIX + parameter.name(), values.apply(parameter));
+        writer.write(key(parameter.name()), values.apply(parameter));
       }
       writer.commit();
     }

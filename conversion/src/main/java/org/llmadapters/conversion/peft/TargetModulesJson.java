@@ -61,7 +61,8 @@ final class TargetModulesJson {
     }
   }
 
-  private static TargetModules modules(JsonNode node) {
+  /** The modules that one key names: a list of names or a regular expression. */
+  static TargetModules modules(JsonNode node) {
     return node.isTextual()
         ? new TargetModules.Regex(node.textValue())
         : new TargetModules.Names(strings(node));
@@ -105,7 +106,8 @@ final class TargetModulesJson {
     putModules(json, "target_modules", targets);
   }
 
-  private static void putModules(ObjectNode json, String name, TargetModules modules) {
+  /** Puts one key that names modules into {@code json}. */
+  static void putModules(ObjectNode json, String name, TargetModules modules) {
     if (modules instanceof TargetModules.Regex regex) {
       json.put(name, regex.regex());
     } else if (modules instanceof TargetModules.Names names) {

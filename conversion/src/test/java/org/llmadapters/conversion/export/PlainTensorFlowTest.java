@@ -41,6 +41,7 @@ final class PlainTensorFlowTest {
                     directory.resolve("models/tiny"),
                     1,
                     false,
+                    false,
                     false))
             .directory();
   }

@@ -59,6 +59,7 @@ final class ServableLayoutTest {
                     directory.resolve("models/tiny"),
                     3,
                     false,
+                    false,
                     false))
             .directory();
     metaGraph = SavedModelReader.read(servable);

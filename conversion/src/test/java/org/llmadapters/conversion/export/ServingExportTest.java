@@ -48,7 +48,7 @@ final class ServingExportTest {
 
   private ServingExport.Report export(Path model, Optional<Path> adapter, boolean merge)
       throws IOException {
-    return ServingExport.export(new ExportConfig(model, adapter, output, 1, merge, false));
+    return ServingExport.export(new ExportConfig(model, adapter, output, 1, merge, false, false));
   }
 
   @ParameterizedTest
@@ -129,7 +129,8 @@ final class ServingExportTest {
     for (int i = 0; i < 3; i++) {
       Optional<Path> adapted = i == 0 ? Optional.empty() : Optional.of(adapter);
       ServingExport.Report report =
-          ServingExport.export(new ExportConfig(base, adapted, output, i + 1L, i == 2, false));
+          ServingExport.export(
+              new ExportConfig(base, adapted, output, i + 1L, i == 2, false, false));
       try (LoadedModel model = new LoadedModel(report.directory());
           SafetensorsFile golden = Golden.values("llama")) {
         mask = golden.readLongs("right.attention_mask");
@@ -184,9 +185,9 @@ final class ServingExportTest {
         .hasMessage(
             output.resolve("1")
                 + ": this version exists; give another --version, or --overwrite it");
-    ServingExport.export(new ExportConfig(base, Optional.empty(), output, 1, false, true));
+    ServingExport.export(new ExportConfig(base, Optional.empty(), output, 1, false, false, true));
     assertThat(stale).doesNotExist();
-    ServingExport.export(new ExportConfig(base, Optional.empty(), output, 20, false, false));
+    ServingExport.export(new ExportConfig(base, Optional.empty(), output, 20, false, false, false));
     assertThat(output.toFile().list()).containsExactlyInAnyOrder("1", "20");
   }
 
@@ -219,7 +220,7 @@ final class ServingExportTest {
     assertThatThrownBy(
             () ->
                 ServingExport.export(
-                    new ExportConfig(output, Optional.empty(), output, 2, false, false)))
+                    new ExportConfig(output, Optional.empty(), output, 2, false, false, false)))
         .isInstanceOf(FormatException.class)
         .hasMessageStartingWith(
             output + ": is the versions of an exported model, expected a base SavedModel;");
@@ -233,7 +234,8 @@ final class ServingExportTest {
   }
 
   private void exportAgain(Path model, Path adapter) throws IOException {
-    ServingExport.export(new ExportConfig(model, Optional.of(adapter), output, 2, false, false));
+    ServingExport.export(
+        new ExportConfig(model, Optional.of(adapter), output, 2, false, false, false));
   }
 
   @Test
@@ -259,15 +261,18 @@ final class ServingExportTest {
   @Test
   void checksItsConfig() {
     Path model = directory.resolve("model");
-    assertThatThrownBy(() -> new ExportConfig(model, Optional.empty(), output, 0, false, false))
+    assertThatThrownBy(
+            () -> new ExportConfig(model, Optional.empty(), output, 0, false, false, false))
         .hasMessage("version must be at least 1, got 0");
-    assertThatThrownBy(() -> new ExportConfig(model, Optional.empty(), output, 1, true, false))
+    assertThatThrownBy(
+            () -> new ExportConfig(model, Optional.empty(), output, 1, true, false, false))
         .hasMessage("there is nothing to merge: name an adapter");
     assertThatThrownBy(
-            () -> new ExportConfig(model, Optional.empty(), Path.of("/"), 1, false, false))
+            () -> new ExportConfig(model, Optional.empty(), Path.of("/"), 1, false, false, false))
         .hasMessage("/: expected DIR/NAME, where NAME is what clients will call the model");
     assertThat(
-            new ExportConfig(model, Optional.empty(), Path.of("models/a/../math"), 3, false, false))
+            new ExportConfig(
+                model, Optional.empty(), Path.of("models/a/../math"), 3, false, false, false))
         .satisfies(config -> assertThat(config.name()).isEqualTo("math"))
         .satisfies(
             config ->

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.PositionEncoding;
 import org.llmadapters.graph.spec.Residual;
@@ -39,6 +40,9 @@ import org.tensorflow.types.family.TType;
  *       {@code decode/logits} float32 [B, V] of the last of the T tokens, and the caches with the
  *       new tokens written into their slots.
  * </ul>
+ *
+ * <p>In the full graph, P slots may lie before the tokens, for keys and values that an adapter
+ * brings: P is 0 unless an adapter takes the place of the constant {@link Sites#PAST}.
  *
  * <p>A mask is 1 at real tokens and 0 at padding, wherever the padding is. Positions count real
  * tokens only, so padding, left or right, never changes a real token's logits.
@@ -87,15 +91,24 @@ public final class DecoderModel {
     Module module = new Module(root, "", variables);
     Ops tf = root.withSubScope("tokens");
     TokenShapes shapes = new TokenShapes(tf, inputIds);
+    Operand<TInt32> past = tf.withName("past").constant(0);
+    Operand<TInt32> slots = tf.math.add(past, shapes.tokens()); // S = P + T
+    Operand<TInt32> keyMask =
+        tf.concat(
+            List.of(
+                tf.fill(tf.stack(List.of(shapes.batch(), past)), tf.constant(1)), attentionMask),
+            tf.constant(1)); // [B, S]
+    Operand<TInt32> allSlots = tf.range(tf.constant(0), slots, tf.constant(1)); // [S]
+    Operand<TInt32> columns = tf.range(past, slots, tf.constant(1)); // [T]
+    Operand<TInt32> slotPositions = positions(tf, keyMask); // [B, S]
     Operand<TInt32> positionIds =
-        tf.withName("position_ids").identity(positions(tf, attentionMask));
-    Operand<TInt32> columns = tf.range(tf.constant(0), shapes.tokens(), tf.constant(1)); // [T]
+        tf.withName("position_ids").identity(tf.gather(slotPositions, columns, tf.constant(1)));
     TokenContext context =
         new TokenContext(
             shapes,
-            rotary(tf, positionIds, shapes.tokens()),
-            alibi(tf, positionIds),
-            new CausalMasks(tf, columns, columns, attentionMask)::of);
+            rotary(tf, positionIds, slots),
+            alibi(tf, slotPositions),
+            new CausalMasks(tf, columns, allSlots, keyMask, positionIds, slotPositions)::of);
     Operand<TFloating> hidden = hiddenStates(module, inputIds, positionIds, context, List.of());
     Operand<TFloat32> logits = root.withName("logits").identity(logits(module, hidden, shapes));
     return new Signature()
@@ -141,7 +154,7 @@ public final class DecoderModel {
             shapes,
             rotary(tf, positionIds, slots),
             alibi(tf, slotPositions),
-            new CausalMasks(tf, columns, allSlots, attentionMask)::of);
+            new CausalMasks(tf, columns, allSlots, attentionMask, positionIds, slotPositions)::of);
     Module module = new Module(decode, "", variables);
     Operand<TFloating> hidden = hiddenStates(module, inputIds, positionIds, context, layers);
 

@@ -46,6 +46,7 @@ public final class BeamDecoder implements AutoCloseable {
   private final BeamConfig beams;
   private final Set<Integer> endIds;
   private final GraphFunction step;
+  private final int virtualTokens;
   private final Nodes nodes;
 
   /**
@@ -80,6 +81,7 @@ public final class BeamDecoder implements AutoCloseable {
     }
     DecodeBody decode = DecodeBody.of(flat, config.sizes().numHiddenLayers());
     this.step = step(decode, candidates);
+    this.virtualTokens = decode.virtualTokens();
     this.nodes = new Nodes(decode);
   }
 
@@ -207,10 +209,11 @@ public final class BeamDecoder implements AutoCloseable {
     for (int row = 0; row < inputIds.length; row++) {
       searches.add(new BeamSearch(beams, endIds, maxNewTokens));
     }
-    int promptLength = inputIds[0].length;
+    int[][] promptMask = afterVirtualTokens(attentionMask, 1);
+    int promptLength = virtualTokens + inputIds[0].length;
     int slots = promptLength + maxNewTokens;
-    Rows rows = Rows.ofPrompts(inputIds);
-    Result state = run(rows, rows.mask(attentionMask, slots), 0, null);
+    Rows rows = Rows.ofPrompts(afterVirtualTokens(inputIds, config.tokenIds().padding()));
+    Result state = run(rows, rows.mask(promptMask, slots), 0, null);
     try {
       for (int length = 1; ; length++) {
         advance(searches, (TFloat32) state.get(0), (TInt32) state.get(1));
@@ -218,7 +221,7 @@ public final class BeamDecoder implements AutoCloseable {
           break;
         }
         rows = Rows.ofBeams(searches, beams.numBeams(), rows.perPrompt());
-        Result next = run(rows, rows.mask(attentionMask, slots), promptLength + length - 1, state);
+        Result next = run(rows, rows.mask(promptMask, slots), promptLength + length - 1, state);
         state.close();
         state = next;
       }
@@ -229,6 +232,16 @@ public final class BeamDecoder implements AutoCloseable {
         .map(BeamSearch::best)
         .map(best -> new Found(best.tokens(), best.score()))
         .toList();
+  }
+
+  /** [B][T] -> [B][P + T], with {@code value} in the first P columns. */
+  private int[][] afterVirtualTokens(int[][] columns, int value) {
+    int[][] widened = new int[columns.length][virtualTokens + columns[0].length];
+    for (int row = 0; row < columns.length; row++) {
+      Arrays.fill(widened[row], 0, virtualTokens, value);
+      System.arraycopy(columns[row], 0, widened[row], virtualTokens, columns[row].length);
+    }
+    return widened;
   }
 
   /**

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.rewrite.GraphPruner;
+import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -19,8 +20,9 @@ import org.tensorflow.types.family.TType;
  * @param graphDef the graph
  * @param variables in the order of {@link #variables(Graph)}
  * @param layers {@code num_hidden_layers}
+ * @param virtualTokens how many of the first slots belong to an adapter
  */
-record DecodeBody(GraphDef graphDef, List<Weight> variables, int layers) {
+record DecodeBody(GraphDef graphDef, List<Weight> variables, int layers, int virtualTokens) {
   private static final String SCOPE = "decode/";
 
   DecodeBody {
@@ -42,7 +44,7 @@ record DecodeBody(GraphDef graphDef, List<Weight> variables, int layers) {
       kept.add(SCOPE + "next_" + cache);
     }
     VariablesAsInputs decode = VariablesAsInputs.of(GraphPruner.keep(flat, kept));
-    return new DecodeBody(decode.body(), decode.variables(), layers);
+    return new DecodeBody(decode.body(), decode.variables(), layers, Sites.virtualTokens(flat));
   }
 
   private static List<String> caches(int layers) {

@@ -48,7 +48,7 @@ public record GenerateGraph(GraphDef graphDef, SignatureDef signature) {
       Operand<TInt32> padId = tf.constant(config.tokenIds().padding());
       List<Operand<?>> arguments =
           new ArrayList<>(
-              GreedyStep.start(tf, config, dtype, inputIds, attentionMask, maxNewTokens, padId));
+              step.start(tf, config, dtype, inputIds, attentionMask, maxNewTokens, padId));
       arguments.add(maxNewTokens);
       arguments.add(
           tf.constant(config.tokenIds().eos().stream().mapToInt(Integer::intValue).toArray()));

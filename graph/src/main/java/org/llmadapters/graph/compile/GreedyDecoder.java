@@ -217,16 +217,13 @@ public final class GreedyDecoder implements AutoCloseable {
       limit = tf.withName("limit").placeholder(TInt32.class, Placeholder.shape(Shape.scalar()));
       wholeMask =
           tf.withName("whole_mask")
-              .placeholder(
-                  TInt32.class,
-                  Placeholder.shape(Shape.of(shape.rows(), shape.promptLength() + shape.width())));
+              .placeholder(TInt32.class, Placeholder.shape(Shape.of(shape.rows(), slots())));
       Operand<TInt32> padId = tf.constant(config.tokenIds().padding());
       List<Operand<?>> constants = new ArrayList<>(List.of(limit, tf.constant(endIds), padId));
       step.variables().forEach(variable -> constants.add(model.read(variable)));
 
       List<Operand<?>> start =
-          GreedyStep.start(
-              tf, config, dtype, inputIds, attentionMask, tf.constant(shape.width()), padId);
+          step.start(tf, config, dtype, inputIds, attentionMask, tf.constant(shape.width()), padId);
       List<Operand<?>> arguments = new ArrayList<>(start);
       arguments.addAll(constants);
       afterPrompt = once.call(tf, name + "/prompt", arguments, xla);
@@ -256,10 +253,7 @@ public final class GreedyDecoder implements AutoCloseable {
       long rows = shape.rows();
       Shape cache =
           Shape.of(
-              rows,
-              config.attention().numKeyValueHeads(),
-              (long) shape.promptLength() + shape.width(),
-              config.attention().headDim());
+              rows, config.attention().numKeyValueHeads(), slots(), config.attention().headDim());
       List<Shape> shapes = new ArrayList<>(List.of(Shape.of(rows, 1), Shape.scalar()));
       shapes.addAll(Collections.nCopies(2 * config.sizes().numHiddenLayers(), cache));
       shapes.addAll(
@@ -295,15 +289,20 @@ public final class GreedyDecoder implements AutoCloseable {
       }
     }
 
+    /** S: those of virtual tokens, of the prompt and of what follows it. */
+    private int slots() {
+      return step.virtualTokens() + shape.promptLength() + shape.width();
+    }
+
     /**
-     * The prompt's mask, then 1 for all slots that follow it: causality keeps them out of sight
-     * until they are written.
+     * 1 for virtual tokens, the prompt's mask, then 1 for all slots that follow it: causality keeps
+     * them out of sight until they are written.
      */
     private int[][] wholeMask(int[][] mask) {
-      int[][] whole = new int[mask.length][];
+      int[][] whole = new int[mask.length][slots()];
       for (int row = 0; row < mask.length; row++) {
-        whole[row] = Arrays.copyOf(mask[row], shape.promptLength() + shape.width());
-        Arrays.fill(whole[row], shape.promptLength(), whole[row].length, 1);
+        Arrays.fill(whole[row], 1);
+        System.arraycopy(mask[row], 0, whole[row], step.virtualTokens(), shape.promptLength());
       }
       return whole;
     }

@@ -53,13 +53,19 @@ final class GreedyStep implements AutoCloseable {
   private final GraphFunction another;
   private final List<Weight> variables;
   private final int layers;
+  private final int virtualTokens;
 
   private GreedyStep(
-      GraphFunction step, GraphFunction another, List<Weight> variables, int layers) {
+      GraphFunction step,
+      GraphFunction another,
+      List<Weight> variables,
+      int layers,
+      int virtualTokens) {
     this.step = step;
     this.another = another;
     this.variables = variables;
     this.layers = layers;
+    this.virtualTokens = virtualTokens;
   }
 
   /**
@@ -78,7 +84,12 @@ final class GreedyStep implements AutoCloseable {
       inputs.addAll(decode.variables(graph));
       outputs.addAll(decode.variables(graph));
       GraphFunction step = GraphFunction.of("greedy_step", inputs, outputs, graph);
-      return new GreedyStep(step, another(step, stateSize(layers)), decode.variables(), layers);
+      return new GreedyStep(
+          step,
+          another(step, stateSize(layers)),
+          decode.variables(),
+          layers,
+          decode.virtualTokens());
     }
   }
 
@@ -155,16 +166,21 @@ final class GreedyStep implements AutoCloseable {
     return 2 + 2 * layers + 4;
   }
 
+  /** P: how many columns an adapter has before those of the prompt, in the ids and in S. */
+  int virtualTokens() {
+    return virtualTokens;
+  }
+
   /**
    * The state before the first step. Rows whose mask is all 0 are finished from the start.
    *
-   * @param inputIds int32 [B, T]
+   * @param inputIds int32 [B, T], without an adapter's virtual tokens
    * @param attentionMask int32 [B, T]
    * @param width int32 []: N
    * @param padId int32 []
    * @return the state, and after it the constant {@code attention_mask}
    */
-  static List<Operand<?>> start(
+  List<Operand<?>> start(
       Ops tf,
       ModelConfig config,
       WeightDtype dtype,
@@ -177,7 +193,10 @@ final class GreedyStep implements AutoCloseable {
     Operand<TInt32> batch = TokenShapes.size(tf, inputIds, 0);
     Operand<TInt32> rows = tf.expandDims(batch, zero); // [1]
     Operand<TInt32> following = tf.stack(List.of(batch, width)); // [2]
-    Operand<TInt32> slots = tf.math.add(TokenShapes.size(tf, inputIds, 1), width); // []
+    Operand<TInt32> slots =
+        tf.math.add(
+            tf.math.add(TokenShapes.size(tf, inputIds, 1), width),
+            tf.constant(virtualTokens)); // []
     Operand<TFloating> cache =
         tf.fill(
             tf.stack(
@@ -188,7 +207,7 @@ final class GreedyStep implements AutoCloseable {
                     tf.constant(attention.headDim()))),
             TensorTypes.cast(tf, tf.constant(0f), dtype));
     List<Operand<?>> state = new ArrayList<>();
-    state.add(inputIds);
+    state.add(afterVirtualTokens(tf, batch, inputIds, padId));
     state.add(zero);
     for (int i = 0; i < 2 * config.sizes().numHiddenLayers(); i++) {
       state.add(cache);
@@ -199,9 +218,22 @@ final class GreedyStep implements AutoCloseable {
             tf.max(attentionMask, tf.constant(1), Max.keepDims(false)), zero)); // empty rows
     state.add(tf.fill(rows, zero));
     state.add(tf.fill(following, padId));
+    Operand<TInt32> one = tf.constant(1);
     state.add(
-        tf.concat(List.of(attentionMask, tf.fill(following, tf.constant(1))), tf.constant(1)));
+        tf.concat(
+            List.of(afterVirtualTokens(tf, batch, attentionMask, one), tf.fill(following, one)),
+            one));
     return state;
+  }
+
+  /** int32 [B, T] -> [B, P + T], with {@code value} in the first P columns. */
+  private Operand<TInt32> afterVirtualTokens(
+      Ops tf, Operand<TInt32> batch, Operand<TInt32> columns, Operand<TInt32> value) {
+    if (virtualTokens == 0) {
+      return columns;
+    }
+    Operand<TInt32> first = tf.fill(tf.stack(List.of(batch, tf.constant(virtualTokens))), value);
+    return tf.concat(List.of(first, columns), tf.constant(1));
   }
 
   /**

@@ -19,6 +19,18 @@ public final class Sites {
   /** Scope of the decode graph. */
   public static final String DECODE_SCOPE = "decode/";
 
+  /**
+   * An int32 constant of the full graph: how many slots lie before the tokens, for keys and values
+   * that an adapter brings. A mask of 1 and the positions from 0 on are theirs.
+   */
+  public static final String PAST = "tokens/past";
+
+  /**
+   * An int32 constant that a graph has whose adapter owns the first slots of the decode graph:
+   * their number. Whoever decodes puts so many columns, with a mask of 1, before the prompt's.
+   */
+  public static final String VIRTUAL_TOKENS = DECODE_SCOPE + "virtual_tokens";
+
   private static final String MATMUL = "/MatMul";
 
   private Sites() {}
@@ -39,18 +51,84 @@ public final class Sites {
     return sites;
   }
 
-  private static LinearSite site(String path, NodeDef matMul, Map<String, NodeDef> nodes) {
-    NodeDef read = nodes.get(TensorNames.node(matMul.getInput(1)));
-    NodeDef handle =
-        read == null || read.getInputCount() == 0
-            ? null
-            : nodes.get(TensorNames.node(read.getInput(0)));
-    if (handle == null || !handle.getOp().equals("VarHandleOp")) {
-      throw new IllegalArgumentException(
-          matMul.getName() + ": the second input must be the value of a variable");
+  /** The attentions of {@code graph}, full and decode, in the order of its nodes. */
+  public static List<AttentionSite> attention(GraphDef graph) {
+    Map<String, NodeDef> nodes = nodesByName(graph);
+    Map<String, Integer> layers = new HashMap<>();
+    List<AttentionSite> sites = new ArrayList<>();
+    for (NodeDef node : graph.getNodeList()) {
+      if (!node.getName().endsWith(AttentionSite.KEY) || !isIdentity(node)) {
+        continue;
+      }
+      String path =
+          node.getName().substring(0, node.getName().length() - AttentionSite.KEY.length());
+      if (isIdentity(nodes.get(path + AttentionSite.VALUE))) {
+        String scope = scope(path);
+        int layer = layers.merge(scope, 1, Integer::sum) - 1;
+        NodeDef cache = nodes.get(DECODE_SCOPE + "key_cache_" + layer);
+        if (cache == null) {
+          throw new IllegalArgumentException(
+              path + ": layer " + layer + " has no cache in the decode graph");
+        }
+        TensorShapeProto shape = cache.getAttrOrThrow("shape").getShape();
+        sites.add(
+            new AttentionSite(
+                path.substring(scope.length()).replace('/', '.'),
+                scope,
+                layer,
+                shape.getDim(1).getSize(),
+                shape.getDim(3).getSize(),
+                WeightDtype.of(cache.getAttrOrThrow("dtype").getType())));
+      }
     }
+    return sites;
+  }
+
+  /** The lookups of the tokens' embeddings, in the full and in the decode graph. */
+  public static List<EmbeddingSite> tokenEmbeddings(GraphDef graph) {
+    Map<String, NodeDef> nodes = nodesByName(graph);
+    List<EmbeddingSite> sites = new ArrayList<>();
+    for (NodeDef node : graph.getNodeList()) {
+      if (!node.getOp().equals("GatherV2") || !node.getInput(0).endsWith("/Read")) {
+        continue;
+      }
+      NodeDef input = nodes.get(TensorNames.node(node.getInput(1)));
+      if (input != null && isIdentity(input) && input.getName().endsWith(EmbeddingSite.INPUT)) {
+        String path =
+            input.getName().substring(0, input.getName().length() - EmbeddingSite.INPUT.length());
+        String scope = scope(path);
+        if (TensorNames.node(input.getInput(0)).equals(scope + "input_ids")) {
+          NodeDef handle = variable(node, 0, nodes);
+          TensorShapeProto shape = handle.getAttrOrThrow("shape").getShape();
+          sites.add(
+              new EmbeddingSite(
+                  path.substring(scope.length()).replace('/', '.'),
+                  scope,
+                  shape.getDim(0).getSize(),
+                  shape.getDim(1).getSize(),
+                  WeightDtype.of(handle.getAttrOrThrow("dtype").getType())));
+        }
+      }
+    }
+    return sites;
+  }
+
+  /** How many of the decode graph's first slots belong to an adapter. */
+  public static int virtualTokens(GraphDef graph) {
+    return graph.getNodeList().stream()
+        .filter(node -> node.getName().equals(VIRTUAL_TOKENS))
+        .mapToInt(node -> node.getAttrOrThrow("value").getTensor().getIntVal(0))
+        .sum();
+  }
+
+  private static String scope(String path) {
+    return path.startsWith(DECODE_SCOPE) ? DECODE_SCOPE : "";
+  }
+
+  private static LinearSite site(String path, NodeDef matMul, Map<String, NodeDef> nodes) {
+    NodeDef handle = variable(matMul, 1, nodes);
     TensorShapeProto shape = handle.getAttrOrThrow("shape").getShape();
-    String scope = path.startsWith(DECODE_SCOPE) ? DECODE_SCOPE : "";
+    String scope = scope(path);
     boolean outIn = matMul.getAttrOrDefault("transpose_b", AttrValue.getDefaultInstance()).getB();
     return new LinearSite(
         path.substring(scope.length()).replace('/', '.'),
@@ -59,6 +137,20 @@ public final class Sites {
         shape.getDim(outIn ? 0 : 1).getSize(),
         outIn ? WeightLayout.OUT_IN : WeightLayout.IN_OUT,
         WeightDtype.of(handle.getAttrOrThrow("dtype").getType()));
+  }
+
+  /** The variable whose value is an input of {@code node}. */
+  private static NodeDef variable(NodeDef node, int input, Map<String, NodeDef> nodes) {
+    NodeDef read = nodes.get(TensorNames.node(node.getInput(input)));
+    NodeDef handle =
+        read == null || read.getInputCount() == 0
+            ? null
+            : nodes.get(TensorNames.node(read.getInput(0)));
+    if (handle == null || !handle.getOp().equals("VarHandleOp")) {
+      throw new IllegalArgumentException(
+          node.getName() + ": input " + input + " must be the value of a variable");
+    }
+    return handle;
   }
 
   private static boolean isIdentity(@org.jspecify.annotations.Nullable NodeDef node) {

@@ -135,7 +135,7 @@ final class SitesTest {
     for (GraphDef graph : List.of(constant, computed)) {
       assertThatThrownBy(() -> Sites.linear(graph))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("a/MatMul: the second input must be the value of a variable");
+          .hasMessage("a/MatMul: input 1 must be the value of a variable");
     }
   }
 

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.ConvertCommand;
 import org.llmadapters.conversion.InspectCommand;
 import org.llmadapters.conversion.MergeCommand;
+import org.llmadapters.conversion.combine.CombineCommand;
 import org.llmadapters.conversion.export.ExportCommand;
 import org.llmadapters.eval.CompareCommand;
 import org.llmadapters.eval.EvaluateCommand;
@@ -53,6 +54,7 @@ import picocli.CommandLine.Spec;
       CompareCommand.class,
       ExportCommand.class,
       MergeCommand.class,
+      CombineCommand.class,
       BenchCommand.class,
       SampleCommand.class
     })
