@@ -3,8 +3,10 @@ package org.llmadapters.eval;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.eval.prompt.PromptTemplate;
@@ -122,16 +124,19 @@ final class EvaluationRun {
 
   /** That a prompt of the last task is too long should not show after all others are done. */
   private void requireFit(Generator generator, Tokenizer tokenizer) {
-    List<String> problems = new ArrayList<>();
+    Set<String> problems = new LinkedHashSet<>();
     for (TaskData task : tasks) {
       List<int[]> prompts =
           task.items().stream()
               .map(item -> tokenizer.encode(task.task().prompt(item, template), true))
               .toList();
-      try {
-        generator.requireFit(prompts, generation.maxNewTokens());
-      } catch (IllegalArgumentException e) {
-        problems.add(task.task().name() + ": " + e.getMessage());
+      for (AdapterStack stack : stacks) {
+        generator.use(stack.name());
+        try {
+          generator.requireFit(prompts, generation.maxNewTokens());
+        } catch (IllegalArgumentException e) {
+          problems.add(task.task().name() + ": " + e.getMessage());
+        }
       }
     }
     if (!problems.isEmpty()) {

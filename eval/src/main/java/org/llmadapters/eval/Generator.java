@@ -22,24 +22,12 @@ import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.BeamConfig;
 import org.llmadapters.graph.compile.BeamDecoder;
-import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.GreedyDecoder;
+import org.llmadapters.graph.compile.LogitsFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
-import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.Sites;
-import org.llmadapters.graph.rewrite.VariablesAsInputs;
-import org.tensorflow.Graph;
-import org.tensorflow.Operand;
-import org.tensorflow.Output;
-import org.tensorflow.Result;
-import org.tensorflow.ndarray.Shape;
-import org.tensorflow.ndarray.StdArrays;
-import org.tensorflow.op.Ops;
-import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.proto.GraphDef;
-import org.tensorflow.types.TFloat32;
-import org.tensorflow.types.TInt32;
 
 /**
  * A model in memory, without or with adapters, that generates greedily or by beam search. Several
@@ -61,9 +49,6 @@ public final class Generator implements AutoCloseable {
   private final boolean compiled;
   private final Map<String, Model> models = new LinkedHashMap<>();
   private Model current;
-
-  /** Names in the session's graph must differ. */
-  private int fullGraphs;
 
   private Generator(
       BaseModel base,
@@ -117,12 +102,14 @@ public final class Generator implements AutoCloseable {
   /** A graph and what generates by it; the variables are the session's. */
   private final class Model implements AutoCloseable {
     final GraphDef graph;
+    final int virtualTokens;
     final GreedyDecoder decoder;
     final Map<BeamConfig, BeamDecoder> beamDecoders = new HashMap<>();
-    @Nullable Logits logits;
+    @Nullable LogitsFunction logits;
 
     Model(GraphDef graph) {
       this.graph = graph;
+      this.virtualTokens = Sites.virtualTokens(graph);
       this.decoder =
           new GreedyDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
     }
@@ -306,7 +293,7 @@ public final class Generator implements AutoCloseable {
   }
 
   /**
-   * Checks, before any work, that {@code prompts} can be answered.
+   * Checks, before any work, that {@code prompts} can be answered with the adapters in use.
    *
    * @throws IllegalArgumentException if one is empty or too long for the model
    */
@@ -320,7 +307,7 @@ public final class Generator implements AutoCloseable {
       throw new IllegalArgumentException(
           "a prompt is empty; a model without a BOS token needs at least one token");
     }
-    int virtualTokens = Sites.virtualTokens(graph);
+    int virtualTokens = current.virtualTokens;
     if (limit.isPresent()
         && (long) virtualTokens + prompt.length + maxNewTokens > limit.getAsInt()) {
       throw new IllegalArgumentException(
@@ -344,53 +331,14 @@ public final class Generator implements AutoCloseable {
    * @return [B][T][V]; rows of padding have no meaning
    */
   public synchronized float[][][] logits(int[][] inputIds, int[][] attentionMask) {
-    Logits nodes = current.logits;
-    if (nodes == null) {
-      nodes = addLogits(current.graph);
-      current.logits = nodes;
+    LogitsFunction function = current.logits;
+    if (function == null) {
+      // Names in the session's graph must differ.
+      String name = "full_" + List.copyOf(models.values()).indexOf(current);
+      function = new LogitsFunction(session, current.graph, name);
+      current.logits = function;
     }
-    try (TInt32 ids = TInt32.tensorOf(StdArrays.ndCopyOf(inputIds));
-        TInt32 mask = TInt32.tensorOf(StdArrays.ndCopyOf(attentionMask));
-        Result result =
-            session
-                .session()
-                .runner()
-                .feed(nodes.inputIds(), ids)
-                .feed(nodes.attentionMask(), mask)
-                .fetch(nodes.logits())
-                .run()) {
-      return StdArrays.array3dCopyOf((TFloat32) result.get(0));
-    }
-  }
-
-  /** The call of the full graph. */
-  private record Logits(
-      Placeholder<TInt32> inputIds, Placeholder<TInt32> attentionMask, Output<?> logits) {}
-
-  private Logits addLogits(GraphDef graph) {
-    VariablesAsInputs full = VariablesAsInputs.of(GraphPruner.keep(graph, List.of("logits")));
-    String scope = "full_" + ++fullGraphs;
-    Ops tf = session.tf().withSubScope(scope);
-    Shape tokens = Shape.of(-1, -1);
-    Placeholder<TInt32> inputIds =
-        tf.withName("input_ids").placeholder(TInt32.class, Placeholder.shape(tokens));
-    Placeholder<TInt32> attentionMask =
-        tf.withName("attention_mask").placeholder(TInt32.class, Placeholder.shape(tokens));
-    List<Operand<?>> arguments = new ArrayList<>(List.of(inputIds, attentionMask));
-    full.variables().forEach(variable -> arguments.add(session.read(variable)));
-    try (Graph body = new Graph()) {
-      body.importGraphDef(full.body());
-      List<Operand<?>> inputs = new ArrayList<>();
-      inputs.add(body.operation("input_ids").output(0));
-      inputs.add(body.operation("attention_mask").output(0));
-      full.variables()
-          .forEach(variable -> inputs.add(body.operation(full.input(variable)).output(0)));
-      try (GraphFunction function =
-          GraphFunction.of("full", inputs, List.of(body.operation("logits").output(0)), body)) {
-        return new Logits(
-            inputIds, attentionMask, function.call(tf, scope + "/logits", arguments, false).get(0));
-      }
-    }
+    return function.of(inputIds, attentionMask);
   }
 
   /** The model that generates. */

@@ -3,8 +3,6 @@ package org.llmadapters.eval;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.stream.Collectors;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
@@ -35,7 +33,7 @@ final class OutputsBehindAdapter {
   static GraphDef move(GraphDef base, AdaptedGraph adapted) {
     Map<String, NodeDef> before = new HashMap<>();
     base.getNodeList().forEach(node -> before.put(node.getName(), node));
-    Map<String, String> results = results(adapted.graphDef(), before, Sites.linear(base));
+    Map<String, String> results = results(adapted, before, Sites.linear(base));
     GraphDef.Builder moved = adapted.graphDef().toBuilder().clearNode();
     for (NodeDef node : adapted.graphDef().getNodeList()) {
       NodeDef.Builder copy = node.toBuilder();
@@ -57,17 +55,21 @@ final class OutputsBehindAdapter {
     return moved.build();
   }
 
-  /** What stands for each output that the adapter changed: the tensor that is read instead. */
+  /** For each output of a layer that was adapted: the tensor that is read instead. */
   private static Map<String, String> results(
-      GraphDef adapted, Map<String, NodeDef> before, List<LinearSite> sites) {
-    Set<String> outputs = sites.stream().map(LinearSite::output).collect(Collectors.toSet());
+      AdaptedGraph adapted, Map<String, NodeDef> before, List<LinearSite> sites) {
+    Map<String, String> partsByOutput = new HashMap<>();
+    sites.forEach(
+        site ->
+            partsByOutput.put(site.output(), "adapters/" + adapted.name() + "/" + site.node("")));
     Map<String, String> results = new HashMap<>();
-    for (NodeDef node : adapted.getNodeList()) {
+    for (NodeDef node : adapted.graphDef().getNodeList()) {
       NodeDef old = before.getOrDefault(node.getName(), node);
       for (int i = 0; i < node.getInputCount(); i++) {
-        String output = TensorNames.node(old.getInput(i));
-        if (!old.getInput(i).equals(node.getInput(i)) && outputs.contains(output)) {
-          results.put(output, node.getInput(i));
+        String part = partsByOutput.get(TensorNames.node(old.getInput(i)));
+        // What an adapter of another kind puts behind a layer belongs to what reads the layer.
+        if (part != null && node.getInput(i).startsWith(part)) {
+          results.put(TensorNames.node(old.getInput(i)), node.getInput(i));
         }
       }
     }

@@ -3,6 +3,7 @@ package org.llmadapters.eval;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.function.Function;
@@ -10,6 +11,8 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.PromptConfig;
+import org.llmadapters.adapters.PromptLearning;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
@@ -38,6 +41,11 @@ final class AdapterFiles {
         BottleneckConfig.InitWeights.BERT,
         BottleneckConfig.Placement.ADAPTER_H,
         TargetModules.of("gate_proj", "down_proj"));
+  }
+
+  /** Three virtual tokens. */
+  static PromptConfig prompt() {
+    return new PromptConfig(new PromptLearning(3, 1, 16, 2), Optional.empty());
   }
 
   /** Writes an adapter whose values are drawn from {@code seed}. */

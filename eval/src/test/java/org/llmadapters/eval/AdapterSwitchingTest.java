@@ -16,8 +16,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.llmadapters.adapters.AdapterParameter;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
+import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.FormatException;
@@ -195,12 +198,51 @@ final class AdapterSwitchingTest {
   @Test
   void theFirstOfAStackIsNearestToTheBase() throws IOException {
     Path merged = shared.resolve("merged");
-    Merger.merge(shared.resolve("checkpoint"), first, merged, Optional.empty(), false);
+    Merger.merge(new MergeConfig(shared.resolve("checkpoint"), first, merged));
     Path mergedModel = shared.resolve("merged-model");
     Converter.convert(merged, mergedModel, false);
     float[][][] expected = logits(mergedModel, series);
     assertThat(difference(logits(model, first, series), expected)).isLessThan(ROUNDING);
     assertThat(difference(logits(model, series, first), expected)).isGreaterThan(0.01);
+  }
+
+  /** Virtual tokens change what layers read, not what they compute. */
+  @Test
+  void virtualTokensStackWithChangesOfLayers() throws IOException {
+    BaseModel base = BaseModel.open(model);
+    Path head =
+        AdapterFiles.random(
+            shared.resolve("head"),
+            base,
+            new LoraConfig(2, 1, 0, TargetModules.of("o_proj", "lm_head")),
+            4);
+    Path prompt = AdapterFiles.random(shared.resolve("prompt"), base, AdapterFiles.prompt(), 5);
+    Path merged = shared.resolve("merged-head");
+    Merger.merge(new MergeConfig(shared.resolve("checkpoint"), head, merged));
+    Path mergedModel = shared.resolve("merged-head-model");
+    Converter.convert(merged, mergedModel, false);
+    float[][][] expected = logits(mergedModel, prompt);
+    assertThat(difference(logits(mergedModel), expected)).isGreaterThan(0.01);
+    assertThat(difference(logits(model, head, prompt), expected)).isLessThan(ROUNDING);
+    assertThat(difference(logits(model, prompt, head), expected)).isLessThan(ROUNDING);
+    List<AdapterStack> stacks = List.of(stack("a", head, prompt), stack("b", prompt, head));
+    List<List<Integer>> answers;
+    try (Generator alone =
+        Generator.open(BaseModel.open(mergedModel), Optional.of(prompt), Compile.OFF)) {
+      answers = greedy(alone);
+    }
+    try (Generator generator = Generator.open(base, stacks, Compile.OFF)) {
+      assertThat(greedy(generator)).isEqualTo(answers);
+      generator.use("b");
+      assertThat(greedy(generator)).isEqualTo(answers);
+    }
+    Path another = AdapterFiles.random(shared.resolve("another"), base, AdapterFiles.prompt(), 6);
+    assertThatThrownBy(() -> logits(model, prompt, another))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            another.resolve("adapter_config.json")
+                + ": the graph has virtual tokens of another adapter already; only one of prefix,"
+                + " prompt and p-tuning can be used at a time");
   }
 
   @Test
