@@ -3,6 +3,7 @@ package org.llmadapters.eval;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
@@ -34,6 +35,7 @@ final class OutputsBehindAdapter {
     Map<String, NodeDef> before = new HashMap<>();
     base.getNodeList().forEach(node -> before.put(node.getName(), node));
     Map<String, String> results = results(adapted, before, Sites.linear(base));
+    Set<String> moving = Set.copyOf(results.values());
     GraphDef.Builder moved = adapted.graphDef().toBuilder().clearNode();
     for (NodeDef node : adapted.graphDef().getNodeList()) {
       NodeDef.Builder copy = node.toBuilder();
@@ -41,7 +43,7 @@ final class OutputsBehindAdapter {
         String output = TensorNames.node(node.getInput(i));
         if (results.containsKey(output)) {
           copy.setInput(i, inside(output, adapted));
-        } else if (results.containsValue(node.getInput(i)) && before.containsKey(node.getName())) {
+        } else if (moving.contains(node.getInput(i)) && before.containsKey(node.getName())) {
           copy.setInput(i, before.get(node.getName()).getInput(i));
         }
       }
