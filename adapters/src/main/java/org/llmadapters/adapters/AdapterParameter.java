@@ -111,5 +111,27 @@ public record AdapterParameter(String name, List<Long> shape, Initializer initia
         return tf.math.sqrt(tf.sum(tf.math.square(value), tf.constant(in)));
       }
     }
+
+    /**
+     * What the base has.
+     *
+     * @param weight of the base that this takes the place of
+     */
+    record OfBase(Weight weight) implements Initializer {}
+
+    /**
+     * One of the two factors of LoRA, which are computed together.
+     *
+     * @param side which of them
+     */
+    record Factor(LoraFactors factors, Side side) implements Initializer {
+      /** A factor. */
+      public enum Side {
+        /** {@code lora_A}: [r, in]. */
+        A,
+        /** {@code lora_B}: [out, r]. */
+        B
+      }
+    }
   }
 }

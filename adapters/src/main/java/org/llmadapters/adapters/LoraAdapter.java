@@ -1,7 +1,9 @@
 package org.llmadapters.adapters;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
+import org.llmadapters.adapters.AdapterParameter.Initializer.Factor.Side;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.block.BatchProduct;
 import org.llmadapters.graph.block.TokenShapes;
@@ -19,9 +21,10 @@ import org.tensorflow.types.family.TFloating;
  * {@code scaling} is {@code lora_alpha / r} or, rank-stabilized, {@code lora_alpha / sqrt(r)}. With
  * {@code use_dora} see {@link WeightDecomposition}.
  *
- * <p>{@code A} starts uniform in {@code (-1/sqrt(in), 1/sqrt(in))}, which is PEFT's Kaiming
- * initialisation with a = sqrt(5), and {@code B} starts at zero, so a new adapter changes nothing.
- * Parameters are float32 and are rounded to the base's dtype where they are used.
+ * <p>By default {@code A} starts uniform in {@code (-1/sqrt(in), 1/sqrt(in))}, which is PEFT's
+ * Kaiming initialisation with a = sqrt(5), and {@code B} starts at zero, so a new adapter changes
+ * nothing; {@link LoraInit} has the other ways. Parameters are float32 and are rounded to the
+ * base's dtype where they are used.
  *
  * <p>Source: Hu et al. 2021, arXiv:2106.09685; PEFT, {@code tuners/lora/layer.py}.
  */
@@ -38,6 +41,23 @@ final class LoraAdapter implements LinearAdapter {
   @Override
   public TargetModules targetModules() {
     return config.targetModules();
+  }
+
+  @Override
+  public void addTo(Splice splice) {
+    LinearAdapter.super.addTo(splice);
+    biases().addTo(splice);
+  }
+
+  @Override
+  public List<MergedWeight> merged(BaseGraph base) {
+    List<MergedWeight> merged = new ArrayList<>(LinearAdapter.super.merged(base));
+    merged.addAll(biases().merged(base.graphDef()));
+    return merged;
+  }
+
+  private TrainedBiases biases() {
+    return new TrainedBiases(config.variant().bias(), config.targetModules());
   }
 
   private List<String> parameterNames() {
@@ -62,10 +82,9 @@ final class LoraAdapter implements LinearAdapter {
     long r = config.rankOf(site.module());
     double scaling = config.scalingOf(site.module());
     Operand<TFloat32> wideA =
-        parameters.trainable(
-            LORA_A, List.of(r, in), new Initializer.Uniform(1 / Math.sqrt((double) in)));
+        parameters.trainable(LORA_A, List.of(r, in), initializer(Side.A, site, parameters));
     Operand<TFloat32> wideB =
-        parameters.trainable(LORA_B, List.of(out, r), new Initializer.Zeros());
+        parameters.trainable(LORA_B, List.of(out, r), initializer(Side.B, site, parameters));
     Operand<TFloating> loraA = TensorTypes.cast(tf, wideA, site.dtype());
     Operand<TFloating> loraB = TensorTypes.cast(tf, wideB, site.dtype());
     Operand<TFloating> x =
@@ -114,6 +133,27 @@ final class LoraAdapter implements LinearAdapter {
               }
               return site.layout() == WeightLayout.OUT_IN ? delta : delta.transposed();
             }));
+  }
+
+  private Initializer initializer(Side side, LinearSite site, AdapterParameters parameters) {
+    LoraInit init = config.variant().init();
+    double r = config.rankOf(site.module());
+    Initializer uniformA = new Initializer.Uniform(1 / Math.sqrt((double) site.inFeatures()));
+    Initializer zeros = new Initializer.Zeros();
+    return switch (init.scheme()) {
+      case KAIMING -> side == Side.A ? uniformA : zeros;
+      case RANDOM -> side == Side.A ? uniformA : new Initializer.Uniform(1 / Math.sqrt(r));
+      case GAUSSIAN -> side == Side.A ? new Initializer.Normal(1 / r) : zeros;
+      case ORTHOGONAL, PISSA, OLORA ->
+          new Initializer.Factor(
+              new LoraFactors(
+                  init,
+                  parameters.weightVariable(),
+                  site.layout(),
+                  (int) r,
+                  config.scalingOf(site.module())),
+              side);
+    };
   }
 
   /** dtype [rows, columns] -> [B, rows, columns]. */

@@ -1,5 +1,7 @@
 package org.llmadapters.adapters;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.ModuleNames;
 
@@ -21,7 +23,7 @@ import org.llmadapters.graph.spec.ModuleNames;
  *     training only
  * @param targetModules the linear modules that get an adapter
  * @param patterns modules with a rank or a {@code lora_alpha} of their own
- * @param useDora {@code use_dora}: train the norm of the weight of every output as well
+ * @param variant what sets it apart from plain LoRA
  */
 public record LoraConfig(
     int r,
@@ -30,7 +32,7 @@ public record LoraConfig(
     double loraDropout,
     TargetModules targetModules,
     LoraPatterns patterns,
-    boolean useDora)
+    LoraVariant variant)
     implements AdapterConfig {
 
   public LoraConfig {
@@ -43,7 +45,7 @@ public record LoraConfig(
 
   /** Plain LoRA, with the same rank and scale for all modules. */
   public LoraConfig(int r, double loraAlpha, double loraDropout, TargetModules targetModules) {
-    this(r, loraAlpha, false, loraDropout, targetModules, LoraPatterns.NONE, false);
+    this(r, loraAlpha, false, loraDropout, targetModules, LoraPatterns.NONE, LoraVariant.PLAIN);
   }
 
   static void requireRank(String name, int r) {
@@ -79,6 +81,34 @@ public record LoraConfig(
   public double scalingOf(String module) {
     double rank = rankOf(module);
     return patterns.alphaOf(module).orElse(loraAlpha) / (useRslora ? Math.sqrt(rank) : rank);
+  }
+
+  /** {@code use_dora}: whether the norm of the weight of every output is trained as well. */
+  public boolean useDora() {
+    return variant.useDora();
+  }
+
+  /**
+   * The configuration of twice the rank and the same scale, without values taken from the base:
+   * what an adapter that {@linkplain LoraInit#takesFromBase took} {@code A0} and {@code B0} from it
+   * is saved as.
+   *
+   * @throws IllegalArgumentException if rank or alpha would be out of range
+   */
+  LoraConfig converted() {
+    double alphas = useRslora ? Math.sqrt(2) : 2;
+    Map<String, Integer> ranks = new LinkedHashMap<>(patterns.rank());
+    ranks.replaceAll((module, rank) -> 2 * rank);
+    Map<String, Double> ownAlphas = new LinkedHashMap<>(patterns.alpha());
+    ownAlphas.replaceAll((module, alpha) -> alphas * alpha);
+    return new LoraConfig(
+        2 * r,
+        alphas * loraAlpha,
+        useRslora,
+        loraDropout,
+        targetModules,
+        new LoraPatterns(ranks, ownAlphas),
+        new LoraVariant(useDora(), LoraInit.DEFAULT, variant.bias()));
   }
 
   @Override

@@ -42,7 +42,8 @@ final class LoraConfigTest {
 
   @Test
   void rankStabilizedScalesByAlphaOverTheRootOfR() {
-    LoraConfig config = new LoraConfig(4, 6, true, 0, TARGETS, LoraPatterns.NONE, false);
+    LoraConfig config =
+        new LoraConfig(4, 6, true, 0, TARGETS, LoraPatterns.NONE, LoraVariant.PLAIN);
     assertThat(config.scalingOf("m.q_proj")).isEqualTo(3);
     assertThat(config.rankOf("m.q_proj")).isEqualTo(4);
   }
@@ -55,7 +56,7 @@ final class LoraConfigTest {
     ranks.put("(k|v)_proj", 5);
     ranks.put("^layers.0.o_proj", 6);
     LoraPatterns patterns = new LoraPatterns(ranks, Map.of("v_proj", 2.5));
-    LoraConfig config = new LoraConfig(4, 8, false, 0, TARGETS, patterns, false);
+    LoraConfig config = new LoraConfig(4, 8, false, 0, TARGETS, patterns, LoraVariant.PLAIN);
     assertThat(config.rankOf("model.layers.1.q_proj")).isEqualTo(2);
     assertThat(config.rankOf("model.layers.11.q_proj")).isEqualTo(3);
     assertThat(config.rankOf("q_proj")).isEqualTo(3);

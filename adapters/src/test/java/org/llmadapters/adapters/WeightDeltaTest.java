@@ -104,7 +104,8 @@ final class WeightDeltaTest {
   @Test
   void doraIsNotMergedIntoAWeightThatIsStoredInOut() {
     LoraConfig dora =
-        new LoraConfig(2, 1, false, 0, TargetModules.of("c_attn"), LoraPatterns.NONE, true);
+        new LoraConfig(
+            2, 1, false, 0, TargetModules.of("c_attn"), LoraPatterns.NONE, LoraVariant.DORA);
     LinearSite site =
         new LinearSite("m.c_attn", "", 4, 3, WeightLayout.IN_OUT, WeightDtype.FLOAT32);
     assertThatThrownBy(() -> merged(dora, site))

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.Ia3Config;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.PTuningConfig;
@@ -138,6 +139,9 @@ public final class InspectCommand implements Callable<Integer> {
         }
         if (lora.useDora()) {
           line(out, "use_dora", true);
+        }
+        if (lora.variant().bias() != LoraBias.NONE) {
+          line(out, "bias", lora.variant().bias().fileName());
         }
         if (!lora.patterns().equals(LoraPatterns.NONE)) {
           line(out, "rank_pattern", lora.patterns().rank());

@@ -16,6 +16,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
@@ -54,10 +55,10 @@ final class LoraVariantsTest {
           0,
           ALL,
           new LoraPatterns(Map.of(".*\\.1\\..*", 2), Map.of("1\\..*", 3.0)),
-          false);
+          LoraVariant.PLAIN);
 
   private static LoraConfig dora(double dropout) {
-    return new LoraConfig(3, 6, false, dropout, ALL, LoraPatterns.NONE, true);
+    return new LoraConfig(3, 6, false, dropout, ALL, LoraPatterns.NONE, LoraVariant.DORA);
   }
 
   @TempDir Path directory;
@@ -85,7 +86,7 @@ final class LoraVariantsTest {
   void startsAsTheBaseAndIsTheSameSavedAndMerged(Architecture family, LoraConfig config)
       throws IOException {
     Path checkpoint = directory.resolve("checkpoint");
-    TinyCheckpoint.write(checkpoint, AdapterContractTest.config(family), WeightDtype.FLOAT32);
+    TinyCheckpoint.write(checkpoint, ContractFamilies.config(family), WeightDtype.FLOAT32);
     Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, false);
     BaseModel base = BaseModel.open(directory.resolve("base"));
     Path saved = directory.resolve("adapter");

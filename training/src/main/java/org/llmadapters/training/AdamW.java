@@ -115,9 +115,12 @@ final class AdamW {
   }
 
   private Op update(Weight weight, Operand<TFloat32> gradient) {
+    double ratio = config.rates().of(weight);
+    Operand<TFloat32> ownRate =
+        ratio == 1 ? learningRate : tf.math.mul(learningRate, tf.constant((float) ratio));
     Ops ordered = tf;
     if (config.weightDecay() > 0) {
-      Operand<TFloat32> rate = tf.math.mul(learningRate, tf.constant((float) config.weightDecay()));
+      Operand<TFloat32> rate = tf.math.mul(ownRate, tf.constant((float) config.weightDecay()));
       Operand<TFloat32> decay = tf.math.mul(rate, model.<TFloat32>read(weight));
       // The read must come before the subtraction, and it does: the decay depends on it.
       ordered =
@@ -131,7 +134,7 @@ final class AdamW {
         model.handle(secondMoment(weight)),
         beta1Power,
         beta2Power,
-        learningRate,
+        ownRate,
         tf.constant((float) config.beta1()),
         tf.constant((float) config.beta2()),
         tf.math.mul(tf.constant((float) config.eps()), correction),

@@ -7,13 +7,14 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
+import org.llmadapters.adapters.InitialValues;
 import org.llmadapters.adapters.Splicer;
+import org.llmadapters.adapters.StoredAdapter;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
@@ -43,6 +44,10 @@ public final class AdapterTrainee implements Trainee {
   private final ReplicatedFunction.Computation training;
   private final ReplicatedFunction.Computation inference;
   private final ModelSession session;
+
+  /** What the adapter took out of the base, by the names of its parameters. */
+  private final Map<String, float[]> taken;
+
   private int saves;
 
   private AdapterTrainee(
@@ -50,7 +55,9 @@ public final class AdapterTrainee implements Trainee {
       AdaptedGraph adapted,
       AdaptedGraph evaluated,
       List<AdapterParameter> stored,
-      ModelSession session) {
+      FactorRates rates,
+      ModelSession session,
+      Map<String, float[]> taken) {
     this.base = base;
     this.adapted = adapted;
     this.stored = stored;
@@ -59,21 +66,38 @@ public final class AdapterTrainee implements Trainee {
             .anyMatch(node -> node.getName().equals(adapted.dropoutSeed()));
     this.training =
         new ReplicatedFunction.Computation(
-            adapted.graphDef(), adapted.variables(), dropout ? adapted.dropoutSeed() : null);
+            adapted.graphDef(),
+            rates.trained(adapted.variables()),
+            dropout ? adapted.dropoutSeed() : null);
     this.inference = new ReplicatedFunction.Computation(evaluated.graphDef(), List.of(), null);
     this.session = session;
+    this.taken = taken;
+  }
+
+  /** All of an adapter is trained; else as the other {@code open}. */
+  public static AdapterTrainee open(
+      BaseModel base,
+      AdapterConfig config,
+      @Nullable PeftAdapter initial,
+      long seed,
+      SessionOptions options)
+      throws IOException {
+    return open(base, config, initial, FactorRates.EQUAL, seed, options);
   }
 
   /**
    * A new adapter with values drawn from {@code seed}, or one with the values of {@code initial};
    * caller closes.
    *
-   * @throws IllegalArgumentException if a target matches no module
+   * @param rates which tell what is trained
+   * @throws IllegalArgumentException if a target matches no module, or if {@code init_lora_weights}
+   *     does not fit the model
    */
   public static AdapterTrainee open(
       BaseModel base,
       AdapterConfig config,
       @Nullable PeftAdapter initial,
+      FactorRates rates,
       long seed,
       SessionOptions options)
       throws IOException {
@@ -84,28 +108,26 @@ public final class AdapterTrainee implements Trainee {
         adapted.computed().isEmpty()
             ? adapted.parameters()
             : Splicer.splice(graph, config, NAME, Splicer.Mode.INFERENCE).parameters();
-    Map<String, float[]> values = new HashMap<>();
-    if (initial != null) {
+    rates.requireFactors("--adapter " + config.kind().cliName(), adapted.variables());
+    if (initial == null) {
+      InitialValues.check(adapted);
+    } else {
       requireTrainable(adapted);
       initial.check(adapted.parameters(), base.config().describe());
-    }
-    SplittableRandom random = new SplittableRandom(seed);
-    for (AdapterParameter parameter : adapted.parameters()) {
-      SplittableRandom own = random.split();
-      values.put(
-          parameter.variable(NAME).name(),
-          initial == null ? initialValue(parameter, own) : initial.tensor(parameter.name()));
     }
     ModelSession session = new ModelSession(options);
     try {
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
       session.declare(adapted.variables());
+      Map<String, float[]> taken = Map.of();
       if (initial == null) {
-        values.putAll(ofTheBase(session, base, adapted.parameters()));
+        assignTexts(session, base, adapted.parameters());
+        taken = InitialValues.assign(session, adapted, seed);
+      } else {
+        assign(session, initial, adapted.parameters());
       }
-      session.assign(values);
-      return new AdapterTrainee(base, adapted, evaluated, stored, session);
+      return new AdapterTrainee(base, adapted, evaluated, stored, rates, session, taken);
     } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
@@ -122,21 +144,23 @@ public final class AdapterTrainee implements Trainee {
     }
   }
 
-  /** The initial values that depend on the base's. */
-  private static Map<String, float[]> ofTheBase(
-      ModelSession session, BaseModel base, List<AdapterParameter> parameters) throws IOException {
-    Map<String, float[]> values = new HashMap<>();
+  private static void assign(
+      ModelSession session, PeftAdapter initial, List<AdapterParameter> parameters)
+      throws IOException {
     for (AdapterParameter parameter : parameters) {
-      String variable = parameter.variable(NAME).name();
-      if (parameter.initializer() instanceof Initializer.OutputNorms norms) {
-        Operand<TFloat32> weight = float32(session, norms.weight());
-        values.put(variable, value(session, norms.of(session.tf(), weight)));
-      }
+      session.assign(Map.of(parameter.variable(NAME).name(), initial.tensor(parameter.name())));
+    }
+  }
+
+  /** Gives those parameters their initial values that have them of a text. */
+  private static void assignTexts(
+      ModelSession session, BaseModel base, List<AdapterParameter> parameters) throws IOException {
+    for (AdapterParameter parameter : parameters) {
       if (parameter.initializer() instanceof Initializer.TextEmbeddings text) {
-        values.put(variable, embeddings(session, base, text, parameter.shape().get(0)));
+        float[] values = embeddings(session, base, text, parameter.shape().get(0));
+        session.assign(Map.of(parameter.variable(NAME).name(), values));
       }
     }
-    return values;
   }
 
   private static float[] embeddings(
@@ -177,16 +201,6 @@ public final class AdapterTrainee implements Trainee {
     }
   }
 
-  private static float[] initialValue(AdapterParameter parameter, SplittableRandom random) {
-    float[] values = new float[Math.toIntExact(parameter.elements())];
-    if (parameter.initializer() instanceof Initializer.Drawn drawn) {
-      for (int i = 0; i < values.length; i++) {
-        values[i] = (float) drawn.next(random);
-      }
-    }
-    return values;
-  }
-
   @Override
   public ModelSession session() {
     return session;
@@ -203,6 +217,11 @@ public final class AdapterTrainee implements Trainee {
   }
 
   @Override
+  public List<Weight> kept() {
+    return adapted.variables();
+  }
+
+  @Override
   public long totalParameters() {
     return base.parameters() + adapted.trainableElements();
   }
@@ -216,15 +235,21 @@ public final class AdapterTrainee implements Trainee {
   public void save(Path directory) throws IOException {
     Map<String, float[]> computed = new HashMap<>();
     adapted.computed().forEach((parameter, node) -> computed.put(parameter, computed(node)));
+    StoredAdapter forBase =
+        StoredAdapter.of(
+            adapted.config(),
+            stored,
+            taken,
+            parameter ->
+                computed.containsKey(parameter.name())
+                    ? computed.get(parameter.name())
+                    : session.value(parameter.variable(NAME)));
     PeftAdapter.write(
         directory,
-        adapted.config(),
+        forBase.config(),
         base.directory().toString(),
-        stored,
-        parameter ->
-            computed.containsKey(parameter.name())
-                ? computed.get(parameter.name())
-                : session.value(parameter.variable(NAME)));
+        forBase.parameters(),
+        forBase.values());
   }
 
   /** What a node of the training graph gives, which needs variables alone. */

@@ -14,7 +14,7 @@ import org.llmadapters.graph.arch.Architecture;
 import picocli.CommandLine.Option;
 
 /** The options of series and parallel adapters, named as in LLM-Adapters. */
-final class BottleneckFlags {
+final class BottleneckFlags implements KindFlags {
   private static final String LEARNED = "learned";
 
   @Option(
@@ -46,6 +46,12 @@ final class BottleneckFlags {
       description = "Series adapters behind each MLP alone (AdapterP), not at all of its layers.")
   private boolean useAdapterp;
 
+  @Override
+  public boolean isFor(AdapterKind kind, String option) {
+    return kind == AdapterKind.SERIES
+        || (kind == AdapterKind.PARALLEL && !option.equals("--use-adapterp"));
+  }
+
   /**
    * The configuration of a {@code kind} that is one of these.
    *
@@ -68,10 +74,6 @@ final class BottleneckFlags {
 
   private Placement placement(AdapterKind kind) {
     if (kind == AdapterKind.PARALLEL) {
-      if (useAdapterp) {
-        throw new IllegalArgumentException(
-            "--use-adapterp is an option of --adapter series, got --adapter parallel");
-      }
       return Placement.PARALLEL;
     }
     return useAdapterp ? Placement.ADAPTER_P : Placement.ADAPTER_H;

@@ -21,7 +21,6 @@ import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.config.WeightDtype;
 
 /**
@@ -29,7 +28,8 @@ import org.llmadapters.graph.config.WeightDtype;
  *
  * <pre>
  *   checkpoint-50/
- *     state.safetensors    every trained variable and its two moments, float32
+ *     state.safetensors    every variable of the adapter or the model, and the two moments of
+ *                          every trained one, float32
  *     trainer_state.json   {"step": 50, "run": "..."}: updates done, and the fingerprint of the run
  * </pre>
  *
@@ -60,12 +60,12 @@ final class Checkpoints {
   }
 
   /**
-   * Saves what {@code session} holds after {@code step} updates, and deletes the oldest checkpoints
+   * Saves what {@code trainee} holds after {@code step} updates, and deletes the oldest checkpoints
    * beyond the limit.
    */
-  void save(long step, ModelSession session, List<Weight> trained) throws IOException {
+  void save(long step, Trainee trainee) throws IOException {
     try (OutputDirectory output = OutputDirectory.create(path(step), true)) {
-      List<Weight> state = state(trained);
+      List<Weight> state = state(trainee);
       List<SafetensorsWriter.Entry> entries =
           state.stream()
               .map(
@@ -77,7 +77,7 @@ final class Checkpoints {
           SafetensorsWriter.create(
               output.path().resolve(STATE), entries, SafetensorsWriter.METADATA)) {
         for (Weight weight : state) {
-          writer.write(weight.name(), session.value(weight));
+          writer.write(weight.name(), trainee.session().value(weight));
         }
         writer.commit();
       }
@@ -100,11 +100,11 @@ final class Checkpoints {
   }
 
   /**
-   * Puts the state after {@code step} updates into {@code session}.
+   * Puts the state after {@code step} updates into {@code trainee}.
    *
    * @throws FormatException if the checkpoint is of another run, or does not fit the variables
    */
-  void restore(long step, ModelSession session, List<Weight> trained) throws IOException {
+  void restore(long step, Trainee trainee) throws IOException {
     Path checkpoint = path(step);
     JsonFields fields =
         JsonFields.of(
@@ -121,7 +121,7 @@ final class Checkpoints {
     Map<String, float[]> values = new HashMap<>();
     List<String> problems = new ArrayList<>();
     try (SafetensorsFile file = SafetensorsFile.open(checkpoint.resolve(STATE))) {
-      for (Weight weight : state(trained)) {
+      for (Weight weight : state(trainee)) {
         var tensor = file.tensors().get(weight.name());
         if (tensor == null || !tensor.shape().equals(weight.shape())) {
           problems.add(
@@ -139,13 +139,13 @@ final class Checkpoints {
       throw new FormatException(
           checkpoint, "does not fit the model:%n  %s", String.join("\n  ", problems));
     }
-    session.assign(values);
+    trainee.session().assign(values);
   }
 
-  private static List<Weight> state(List<Weight> trained) {
-    List<Weight> state = new ArrayList<>(trained);
-    trained.forEach(weight -> state.add(AdamW.firstMoment(weight)));
-    trained.forEach(weight -> state.add(AdamW.secondMoment(weight)));
+  private static List<Weight> state(Trainee trainee) {
+    List<Weight> state = new ArrayList<>(trainee.kept());
+    trainee.variables().forEach(weight -> state.add(AdamW.firstMoment(weight)));
+    trainee.variables().forEach(weight -> state.add(AdamW.secondMoment(weight)));
     return state;
   }
 

@@ -4,19 +4,25 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.Ia3Config;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import picocli.CommandLine.Option;
 
 /** The options of IA3, named as in PEFT. */
-final class Ia3Flags {
+final class Ia3Flags implements KindFlags {
   @Option(
       names = "--feedforward-modules",
       paramLabel = "MODULES",
       description =
           "Of ia3: those of --target-modules whose input is scaled, not their output (default: the last projection of the MLP).")
   private @Nullable String feedforwardModules;
+
+  @Override
+  public boolean isFor(AdapterKind kind, String option) {
+    return kind == AdapterKind.IA3;
+  }
 
   /**
    * The configuration that the flags ask for.

@@ -6,16 +6,27 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.adapters.AdapterKind;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import picocli.CommandLine.Option;
 
 /** The options of LoRA, named as in PEFT. */
-final class LoraFlags {
+final class LoraFlags implements KindFlags {
+  private static final String TARGET_MODULES = "--target-modules";
+
+  /** The other kinds that sit at modules. */
+  private static final Set<AdapterKind> WITH_MODULES =
+      Set.of(AdapterKind.SERIES, AdapterKind.PARALLEL, AdapterKind.IA3);
+
   @Option(names = "--r", defaultValue = "8", description = "Rank (default ${DEFAULT-VALUE}).")
   private int r;
 
@@ -34,13 +45,38 @@ final class LoraFlags {
   private boolean useDora;
 
   @Option(
+      names = "--bias",
+      defaultValue = "none",
+      description =
+          "Train the model's biases as well: none, lora_only for those of adapted layers, or all (default ${DEFAULT-VALUE}).")
+  private String bias = "";
+
+  @Option(
+      names = "--init-lora-weights",
+      defaultValue = "true",
+      description =
+          "What the adapter starts with, as in PEFT: true, false, gaussian, orthogonal, or out of the base's weights: pissa, pissa_niter_N, olora (default ${DEFAULT-VALUE}).")
+  private String initLoraWeights = "";
+
+  @Option(
+      names = "--loraplus-lr-ratio",
+      defaultValue = "1",
+      description = "How many times the learning rate lora_B learns at (LoRA+), e.g. 16.")
+  private double loraplusLrRatio;
+
+  @Option(
+      names = "--lora-fa",
+      description = "Train lora_B alone; lora_A keeps its initial values (LoRA-FA).")
+  private boolean loraFa;
+
+  @Option(
       names = "--lora-dropout",
       defaultValue = "0.05",
       description = "Dropout on the adapter's input (default ${DEFAULT-VALUE}).")
   private double loraDropout;
 
   @Option(
-      names = "--target-modules",
+      names = TARGET_MODULES,
       description =
           "Module names separated by commas, one regular expression for whole paths, or all-linear for all linear modules of the blocks (default: for lora queries and values, e.g. q_proj,v_proj or query_key_value; for series and parallel those of LLM-Adapters).")
   private @Nullable String targetModules;
@@ -66,6 +102,13 @@ final class LoraFlags {
       paramLabel = "MODULE=ALPHA,...",
       description = "Other alphas for some modules, e.g. down_proj=4.")
   private @Nullable String alphaPattern;
+
+  /** {@code --target-modules} is shared. */
+  @Override
+  public boolean isFor(AdapterKind kind, String option) {
+    return kind == AdapterKind.LORA
+        || (option.equals(TARGET_MODULES) && WITH_MODULES.contains(kind));
+  }
 
   /**
    * The configuration that the flags ask for.
@@ -93,7 +136,12 @@ final class LoraFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
-        useDora);
+        new LoraVariant(useDora, LoraInit.of(initLoraWeights), LoraBias.of(bias)));
+  }
+
+  /** The learning rates of the two factors. */
+  FactorRates rates() {
+    return new FactorRates(loraplusLrRatio, loraFa);
   }
 
   /** What {@code --target-modules} names, if it is given. */

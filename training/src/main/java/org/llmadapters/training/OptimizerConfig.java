@@ -13,9 +13,15 @@ package org.llmadapters.training;
  * @param weightDecay {@code weight_decay}
  * @param maxGradNorm {@code max_grad_norm}: gradients are scaled down to this global norm; 0 for no
  *     limit
+ * @param rates the learning rates of LoRA's factors
  */
 public record OptimizerConfig(
-    double beta1, double beta2, double eps, double weightDecay, double maxGradNorm) {
+    double beta1,
+    double beta2,
+    double eps,
+    double weightDecay,
+    double maxGradNorm,
+    FactorRates rates) {
   public OptimizerConfig {
     if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
       throw new IllegalArgumentException("betas must be in [0, 1), got " + beta1 + " and " + beta2);
@@ -29,6 +35,12 @@ public record OptimizerConfig(
     if (!(maxGradNorm >= 0 && maxGradNorm < 1e9)) {
       throw new IllegalArgumentException("max_grad_norm must be in [0, 1e9), got " + maxGradNorm);
     }
+  }
+
+  /** All variables at the same learning rate. */
+  public OptimizerConfig(
+      double beta1, double beta2, double eps, double weightDecay, double maxGradNorm) {
+    this(beta1, beta2, eps, weightDecay, maxGradNorm, FactorRates.EQUAL);
   }
 
   /** Betas 0.9 and 0.999, eps 1e-8, no weight decay, gradients of norm at most 1. */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
@@ -16,7 +17,7 @@ import org.llmadapters.graph.config.ModelConfig;
 import picocli.CommandLine.Option;
 
 /** The options of prefix tuning, prompt tuning and P-tuning, named as in PEFT. */
-final class PromptFlags {
+final class PromptFlags implements KindFlags {
   @Option(
       names = "--num-virtual-tokens",
       defaultValue = "30",
@@ -58,6 +59,20 @@ final class PromptFlags {
       defaultValue = "0",
       description = "Dropout between them (default ${DEFAULT-VALUE}).")
   private double encoderDropout;
+
+  @Override
+  public boolean isFor(AdapterKind kind, String option) {
+    Set<AdapterKind> kinds =
+        switch (option) {
+          case "--prefix-projection" -> Set.of(AdapterKind.PREFIX);
+          case "--prompt-tuning-init-text" -> Set.of(AdapterKind.PROMPT);
+          case "--encoder-hidden-size" -> Set.of(AdapterKind.PREFIX, AdapterKind.P_TUNING);
+          case "--num-virtual-tokens" ->
+              Set.of(AdapterKind.PREFIX, AdapterKind.PROMPT, AdapterKind.P_TUNING);
+          default -> Set.of(AdapterKind.P_TUNING);
+        };
+    return kinds.contains(kind);
+  }
 
   /**
    * The configuration of a {@code kind} that is one of these.

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
       "  llm-adapters train --model base --data math.json --adapter full --learning-rate 1e-5 --output run"
     })
 public final class TrainCommand implements Callable<Integer> {
-  private static final String FULL = "full";
+  /** What {@code --adapter} takes to train all weights. */
+  static final String FULL = "full";
 
   @Spec private @Nullable CommandSpec spec;
 
@@ -257,7 +258,12 @@ public final class TrainCommand implements Callable<Integer> {
             loop.shuffle,
             loop.seed),
         new OptimizerConfig(
-            defaults.beta1(), defaults.beta2(), defaults.eps(), loop.weightDecay, loop.maxGradNorm),
+            defaults.beta1(),
+            defaults.beta2(),
+            defaults.eps(),
+            loop.weightDecay,
+            loop.maxGradNorm,
+            lora.rates()),
         new TrainingOptions.Schedule(
             LearningRateSchedule.Kind.of(loop.lrScheduler), loop.learningRate, loop.warmupSteps),
         new TrainingOptions.Output(
@@ -270,16 +276,18 @@ public final class TrainCommand implements Callable<Integer> {
   }
 
   private Optional<AdapterConfig> adapterConfig() throws IOException {
-    if (adapter.equals(FULL)) {
+    Optional<AdapterKind> kind =
+        adapter.equals(FULL) ? Optional.empty() : Optional.of(AdapterKind.ofCliName(adapter));
+    KindFlags.check(java.util.Objects.requireNonNull(spec), kind);
+    if (kind.isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(
-        switch (AdapterKind.ofCliName(adapter)) {
+        switch (kind.get()) {
           case LORA -> lora.toConfig(model);
-          case SERIES, PARALLEL ->
-              bottleneck.toConfig(AdapterKind.ofCliName(adapter), model, lora.targets());
+          case SERIES, PARALLEL -> bottleneck.toConfig(kind.get(), model, lora.targets());
           case IA3 -> ia3.toConfig(model, lora.targets());
-          case PREFIX, PROMPT, P_TUNING -> prompt.toConfig(AdapterKind.ofCliName(adapter), model);
+          case PREFIX, PROMPT, P_TUNING -> prompt.toConfig(kind.get(), model);
         });
   }
 }

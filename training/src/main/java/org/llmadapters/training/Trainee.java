@@ -25,6 +25,14 @@ public interface Trainee extends AutoCloseable {
     return training().trained();
   }
 
+  /**
+   * The float32 variables that a checkpoint holds: those that are trained, and those of an adapter
+   * that keep their initial values.
+   */
+  default List<Weight> kept() {
+    return variables();
+  }
+
   /** Parameters of the whole model, adapter included. */
   long totalParameters();
 

@@ -94,7 +94,7 @@ final class Trainer {
     OptionalLong latest = resume ? checkpoints.latest() : OptionalLong.empty();
     long start = latest.orElse(0);
     if (latest.isPresent()) {
-      checkpoints.restore(start, trainee.session(), trainee.variables());
+      checkpoints.restore(start, trainee);
       log.info("resuming after step {} of {}", start, config.totalSteps());
     }
     CountDownLatch finished = new CountDownLatch(1);
@@ -163,7 +163,7 @@ final class Trainer {
         log.info("step={} eval_loss={}", done, evalLoss.getAsDouble());
       }
       if (last || stopRequested || done % config.saving().saveSteps() == 0) {
-        checkpoints.save(done, trainee.session(), trainee.variables());
+        checkpoints.save(done, trainee);
       }
     }
     return new Result(

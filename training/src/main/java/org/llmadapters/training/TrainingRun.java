@@ -162,6 +162,10 @@ public final class TrainingRun {
   private static Trainee open(TrainingOptions options) throws IOException {
     TrainingOptions.Model model = options.model();
     SessionOptions session = SessionOptions.forThisMachine();
+    FactorRates rates = options.optimizer().rates();
+    if (model.adapter().isEmpty()) {
+      rates.requireFactors("--adapter full", List.of());
+    }
     if (model.randomInit()) {
       return FullTrainee.random(model.directory(), options.loop().seed(), session);
     }
@@ -171,10 +175,11 @@ public final class TrainingRun {
       return FullTrainee.of(base, session);
     }
     if (model.initialAdapter().isEmpty()) {
-      return AdapterTrainee.open(base, adapter.get(), null, options.loop().seed(), session);
+      return AdapterTrainee.open(base, adapter.get(), null, rates, options.loop().seed(), session);
     }
     try (PeftAdapter initial = PeftAdapter.read(model.initialAdapter().get())) {
-      return AdapterTrainee.open(base, initial.config(), initial, options.loop().seed(), session);
+      return AdapterTrainee.open(
+          base, initial.config(), initial, rates, options.loop().seed(), session);
     }
   }
 

@@ -216,4 +216,44 @@ final class AdamWTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("optimizer steps count from 1, got 0");
   }
+
+  /** Adam's first step is the learning rate, whatever the gradient. */
+  @Test
+  void loraBAndVectorsLearnAtTheirRatio() {
+    List<Weight> trained =
+        List.of(
+            new Weight("adapters.a.m.lora_A.weight", WeightDtype.FLOAT32, List.of(2L, 3L)),
+            new Weight("adapters.a.m.lora_B.weight", WeightDtype.FLOAT32, List.of(3L, 2L)),
+            new Weight("adapters.a.m.lora_magnitude_vector", WeightDtype.FLOAT32, List.of(6L)));
+    OptimizerConfig config =
+        new OptimizerConfig(0.9, 0.999, 1e-8, 0, 0, new FactorRates(16, false));
+    try (FedOptimizer optimizer = new FedOptimizer(config, trained)) {
+      float[] gradient = {1, -2, 3, -4, 5, -6};
+      trained.forEach(weight -> optimizer.session.assign(Map.of(weight.name(), new float[6])));
+      optimizer.step(new UpdateRate(1, 1e-3), 0, 1, gradient, gradient, gradient);
+      float[] a = optimizer.session.value(trained.get(0));
+      assertThat(a)
+          .containsExactly(
+              new float[] {-1e-3f, 1e-3f, -1e-3f, 1e-3f, -1e-3f, 1e-3f}, within(1e-8f));
+      for (int i = 1; i < 3; i++) {
+        float[] other = optimizer.session.value(trained.get(i));
+        for (int j = 0; j < 6; j++) {
+          assertThat(other[j] / a[j]).isCloseTo(16f, within(1e-5f));
+        }
+      }
+    }
+  }
+
+  /** The decay of a step is 4 * 0.25 * 0.5 of the value. */
+  @Test
+  void weightsDecayAtTheirOwnRate() {
+    Weight b = new Weight("adapters.a.m.lora_B.weight", WeightDtype.FLOAT32, List.of(1L, 1L));
+    OptimizerConfig config =
+        new OptimizerConfig(0.9, 0.999, 1e-8, 0.5, 0, new FactorRates(4, false));
+    try (FedOptimizer optimizer = new FedOptimizer(config, List.of(b))) {
+      optimizer.session.assign(Map.of(b.name(), new float[] {8}));
+      optimizer.step(new UpdateRate(1, 0.25), 0, 1, new float[1]);
+      assertThat(optimizer.session.value(b)).containsExactly(4f);
+    }
+  }
 }

@@ -11,8 +11,11 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import picocli.CommandLine;
 
@@ -38,6 +41,8 @@ final class LoraFlagsTest {
                 "--lora-dropout=0",
                 "--use-rslora",
                 "--use-dora",
+                "--init-lora-weights=gaussian",
+                "--bias=lora_only",
                 "--target-modules=q_proj",
                 "--layers-to-transform=0,11",
                 "--exclude-modules=.*\\.k_proj",
@@ -56,8 +61,17 @@ final class LoraFlagsTest {
                     Optional.of(new TargetModules.Regex(".*\\.k_proj"))),
                 new LoraPatterns(
                     Map.of("down_proj", 2, "layers.0.q_proj", 6), Map.of("q_proj", 2.5)),
-                true));
+                new LoraVariant(true, LoraInit.of(LoraInit.Scheme.GAUSSIAN), LoraBias.LORA_ONLY)));
     assertThat(config("--target-modules=all-linear").targetModules()).isEqualTo(ALL);
+  }
+
+  @Test
+  void ratesAreEqualUnlessFlagsSayOtherwise() {
+    assertThat(CommandLine.populateCommand(new LoraFlags()).rates()).isEqualTo(FactorRates.EQUAL);
+    assertThat(
+            CommandLine.populateCommand(new LoraFlags(), "--loraplus-lr-ratio=16", "--lora-fa")
+                .rates())
+        .isEqualTo(new FactorRates(16, true));
   }
 
   @ParameterizedTest
@@ -69,6 +83,9 @@ final class LoraFlagsTest {
         "--rank-pattern=q_proj=1.5 | --rank-pattern: got \"q_proj=1.5\", expected a module and a"
             + " number such as down_proj=2",
         "--alpha-pattern=q_proj=-1 | alpha_pattern, q_proj must be in (0, 1e9), got -1.0",
+        "--bias=adapter_only | bias must be none, lora_only or all, got \"adapter_only\"",
+        "--init-lora-weights=corda | init_lora_weights must be true, false, gaussian, orthogonal,"
+            + " pissa, pissa_niter_N with N up to 999, or olora, got corda",
         "--layers-to-transform=1- | --layers-to-transform is \"1-\", expected layers such as 0,1,5",
       })
   void refusesWhatItCannotRead(String flag, String message) {

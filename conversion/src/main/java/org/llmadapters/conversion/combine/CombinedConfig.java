@@ -9,6 +9,7 @@ import java.util.SortedMap;
 import java.util.TreeSet;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.combine.OpenLora.Size;
 
@@ -33,7 +34,7 @@ final class CombinedConfig {
         configs.get(0).loraDropout(),
         targets(configs.stream().map(LoraConfig::targetModules).distinct().toList(), modules),
         new LoraPatterns(ranks, alphas),
-        false);
+        LoraVariant.PLAIN);
   }
 
   /**

@@ -8,8 +8,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
@@ -20,6 +23,8 @@ import org.llmadapters.conversion.files.KnownKeys;
  * those of LLM-Adapters' older one.
  */
 final class LoraConfigJson {
+  private static final String INIT = "init_lora_weights";
+
   private static final Set<String> READ =
       Set.of(
           "peft_type",
@@ -37,7 +42,7 @@ final class LoraConfigJson {
           "layers_pattern",
           "exclude_modules",
           "bias",
-          "init_lora_weights");
+          INIT);
 
   /** Keys that would change the computation unless they are absent, null, false or empty. */
   private static final Map<String, String> UNSUPPORTED =
@@ -86,11 +91,13 @@ final class LoraConfigJson {
   /** The configuration in {@code fields}, which stand in {@code file}. */
   static LoraConfig read(Path file, JsonFields fields) {
     KEYS.refuseUnsupported(fields);
-    requireOneOf(fields, "bias", Set.of("none"), "none", "trained biases are not supported yet");
+    Optional<LoraBias> bias =
+        fields.attempt(
+            () -> LoraBias.of(fields.optionalString("bias").orElse(LoraBias.NONE.fileName())));
     requireOneOf(fields, "task_type", Set.of("CAUSAL_LM"), "CAUSAL_LM", "no other is supported");
     requireOneOf(
         fields,
-        "init_lora_weights",
+        INIT,
         INITIALIZATIONS,
         "true",
         "it changes the base model, too; let PEFT convert the adapter to plain LoRA when it saves"
@@ -113,9 +120,15 @@ final class LoraConfigJson {
                     loraDropout,
                     targets.orElseThrow(),
                     new LoraPatterns(ranks, alphas),
-                    useDora));
+                    new LoraVariant(useDora, init(fields), bias.orElseThrow())));
     KEYS.log(file, fields, KEYS.unknown(fields));
     return config;
+  }
+
+  /** How it started; of what is read, only {@code eva} is no way that we start one. */
+  private static LoraInit init(JsonFields fields) {
+    String name = fields.node(INIT).map(JsonNode::asText).orElse(LoraInit.DEFAULT.fileName());
+    return name.equals("eva") ? LoraInit.DEFAULT : LoraInit.of(name);
   }
 
   private static void requireOneOf(
@@ -145,10 +158,10 @@ final class LoraConfigJson {
     ObjectNode json = Json.object();
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", baseModelNameOrPath);
-    json.put("bias", "none");
+    json.put("bias", config.variant().bias().fileName());
     json.put("fan_in_fan_out", false);
     json.put("inference_mode", true);
-    json.put("init_lora_weights", true);
+    putInit(json, config.variant().init());
     putAlpha(json, "lora_alpha", config.loraAlpha());
     json.put("lora_dropout", config.loraDropout());
     json.putNull("modules_to_save");
@@ -173,6 +186,14 @@ final class LoraConfigJson {
       json.put("use_rslora", true);
     }
     return json;
+  }
+
+  private static void putInit(ObjectNode json, LoraInit init) {
+    switch (init.scheme()) {
+      case KAIMING -> json.put(INIT, true);
+      case RANDOM -> json.put(INIT, false);
+      case GAUSSIAN, ORTHOGONAL, PISSA, OLORA -> json.put(INIT, init.fileName());
+    }
   }
 
   /** As an integer if it is one, since PEFT declares an int. */

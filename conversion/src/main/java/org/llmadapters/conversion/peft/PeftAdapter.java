@@ -32,6 +32,8 @@ import org.llmadapters.graph.config.WeightDtype;
  *   adapter_model.safetensors  one tensor per parameter, called base_model.model. + its name, e.g.
  *                              base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
  *                              base_model.model.model.layers.0.mlp.up_proj.adapter_down.weight
+ *                              a bias that is trained: ... + its name in the model, or X.base_layer.bias
+ *                              for X.bias, as PEFT 0.21 writes it
  *                              or, of virtual tokens, prompt_embeddings as it is
  *   adapter_model.bin          the same in PyTorch's format, read where there is no other
  * </pre>
@@ -48,6 +50,8 @@ public final class PeftAdapter implements AutoCloseable {
   private static final String PYTORCH_FILE = "adapter_model.bin";
 
   private static final String PREFIX = "base_model.model.";
+
+  private static final String WRAPPED_BIAS = ".base_layer.bias";
 
   private final AdapterConfig config;
   private final Optional<String> baseModelNameOrPath;
@@ -113,7 +117,11 @@ public final class PeftAdapter implements AutoCloseable {
       } else if (!tensor.isFloat()) {
         problems.add("%s: dtype %s, expected F32, BF16, F16 or F64", tensor.name(), tensor.dtype());
       } else {
-        tensors.put(tensor.name().substring(PREFIX.length()), tensor);
+        String name = parameter(tensor.name().substring(PREFIX.length()));
+        TensorInfo other = tensors.put(name, tensor);
+        if (other != null) {
+          problems.add("%s: is the same bias as %s", tensor.name(), other.name());
+        }
       }
     }
     problems.throwIfAny(
@@ -121,7 +129,14 @@ public final class PeftAdapter implements AutoCloseable {
     return Collections.unmodifiableMap(tensors);
   }
 
-  /** What the parameter called {@code name} is called in the file. */
+  /** The parameter that a tensor is: later versions of PEFT have the layer in a wrapper. */
+  private static String parameter(String tensor) {
+    return tensor.endsWith(WRAPPED_BIAS)
+        ? tensor.substring(0, tensor.length() - WRAPPED_BIAS.length()) + ".bias"
+        : tensor;
+  }
+
+  /** What we call the parameter called {@code name} in a file. */
   private static String key(String name) {
     return name.equals(AdapterParameter.PROMPT_EMBEDDINGS) ? name : PREFIX + name;
   }
@@ -149,7 +164,8 @@ public final class PeftAdapter implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public float[] tensor(String name) throws IOException {
-    return file.readFloats(key(name));
+    TensorInfo tensor = tensors.get(name);
+    return file.readFloats(tensor == null ? key(name) : tensor.name());
   }
 
   /**

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.conversion.Golden;
+import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.TestAdapter;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
@@ -186,7 +187,7 @@ final class CombineCommandTest {
 
   private SafetensorsFile merged(Path checkpoint, Path adapter) throws IOException {
     Path merged = directory.resolve("merged-" + adapter.getFileName());
-    Merger.merge(checkpoint, adapter, merged, Optional.empty(), false);
+    Merger.merge(new MergeConfig(checkpoint, adapter, merged));
     return SafetensorsFile.open(merged.resolve("model.safetensors"));
   }
 }

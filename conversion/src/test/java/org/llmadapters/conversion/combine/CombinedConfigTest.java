@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 
 /** What the configuration of a combination says. */
@@ -49,7 +50,13 @@ final class CombinedConfigTest {
   void isWrittenAsPeftReadsIt() throws IOException {
     LoraConfig dropping =
         new LoraConfig(
-            2, 6, true, 0.25, TargetModules.of("q_proj", "v_proj"), LoraPatterns.NONE, false);
+            2,
+            6,
+            true,
+            0.25,
+            TargetModules.of("q_proj", "v_proj"),
+            LoraPatterns.NONE,
+            LoraVariant.PLAIN);
     cat(write("a", dropping, Q, V), write("b", TinyLora.config(1, 7, "up_proj", "q_proj"), Q, UP));
     assertThat(Files.readString(directory.resolve("mixed/adapter_config.json")))
         .isEqualToIgnoringWhitespace(
@@ -83,7 +90,7 @@ final class CombinedConfigTest {
   void keepsTargetsThatAreTheSame() throws IOException {
     TargetModules targets = new TargetModules.Regex(".*_proj");
     assertThat(cat(write("a", config(1, targets), Q), write("b", config(2, targets), Q)))
-        .isEqualTo(new LoraConfig(3, 3, false, 0, targets, LoraPatterns.NONE, false));
+        .isEqualTo(new LoraConfig(3, 3, false, 0, targets, LoraPatterns.NONE, LoraVariant.PLAIN));
   }
 
   /** One of them is for a layer only, so that no name matches its modules and no others. */

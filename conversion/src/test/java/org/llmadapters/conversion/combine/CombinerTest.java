@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 
 /** What comes out, against plain loops over what goes in. */
@@ -51,7 +52,7 @@ final class CombinerTest {
             0,
             TargetModules.of("q_proj", "v_proj", "up_proj"),
             new LoraPatterns(Map.of("up_proj", 1), Map.of("v_proj", 5.0)),
-            false);
+            LoraVariant.PLAIN);
     return TinyLora.random(3, config, Q, V, UP).write(directory.resolve("wide"));
   }
 

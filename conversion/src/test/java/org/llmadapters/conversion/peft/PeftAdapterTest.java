@@ -22,10 +22,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
+import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
+import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.graph.FormatException;
 
 /** Against an adapter that PEFT 0.5 wrote: r 4 on q_proj and v_proj of two layers of width 32. */
@@ -105,7 +110,15 @@ final class PeftAdapterTest {
                 + "\"init_lora_weights\":\"gaussian\",\"a_later_key\":1");
     try (PeftAdapter adapter = PeftAdapter.read(edited)) {
       assertThat(adapter.config())
-          .isEqualTo(new LoraConfig(4, 3.5, 0.1, new TargetModules.Regex(".*self_attn.*")));
+          .isEqualTo(
+              new LoraConfig(
+                  4,
+                  3.5,
+                  false,
+                  0.1,
+                  new TargetModules.Regex(".*self_attn.*"),
+                  LoraPatterns.NONE,
+                  new LoraVariant(false, LoraInit.of("gaussian"), LoraBias.NONE)));
     }
   }
 
@@ -141,7 +154,7 @@ final class PeftAdapterTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "\"bias\":\"all\" | bias is \"all\": trained biases are not supported yet",
+        "\"bias\":\"lora\" | bias must be none, lora_only or all, got \"lora\"",
         "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
             + " modules are not supported yet",
         "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
@@ -236,6 +249,56 @@ final class PeftAdapterTest {
         .isEqualTo(Json.read(golden("lora").resolve("adapter_config.json")));
     assertThat(directory.toFile().list())
         .containsExactlyInAnyOrder("adapter_model.safetensors", "adapter_config.json");
+  }
+
+  @Test
+  void aTrainedBiasIsWrittenUnderItsNameInTheModel() throws IOException {
+    AdapterParameter bias = parameter("model.layers.0.self_attn.q_proj.bias", 3);
+    LoraConfig config =
+        new LoraConfig(
+            4,
+            8,
+            false,
+            0,
+            TargetModules.of("q_proj"),
+            LoraPatterns.NONE,
+            new LoraVariant(false, LoraInit.DEFAULT, LoraBias.ALL));
+    PeftAdapter.write(
+        directory, config, "tiny-llama", List.of(bias), parameter -> new float[] {1, 2, 3});
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.config()).isEqualTo(config);
+      assertThat(adapter.tensors()).containsOnlyKeys(bias.name());
+      assertThat(adapter.tensor(bias.name())).containsExactly(1, 2, 3);
+    }
+    try (SafetensorsFile file =
+        SafetensorsFile.open(directory.resolve("adapter_model.safetensors"))) {
+      assertThat(file.tensors())
+          .containsOnlyKeys("base_model.model.model.layers.0.self_attn.q_proj.bias");
+    }
+  }
+
+  /** As PEFT 0.21 names it. */
+  @Test
+  void aBiasInsideTheLayersWrapperIsTheLayers() throws IOException {
+    String layer = "model.layers.0.self_attn.q_proj.";
+    List<AdapterParameter> both =
+        List.of(parameter(layer + "base_layer.bias", 2), parameter(layer + "bias", 2));
+    write(both.subList(0, 1), Map.of(layer + "base_layer.bias", new float[] {4, 5}));
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThat(adapter.tensors()).containsOnlyKeys(layer + "bias");
+      assertThat(adapter.tensor(layer + "bias")).containsExactly(4, 5);
+    }
+    write(both, Map.of());
+    assertThatThrownBy(() -> PeftAdapter.read(directory))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            directory.resolve("adapter_model.safetensors")
+                + ": 1 tensor cannot be part of a PEFT adapter\n"
+                + "  base_model.model."
+                + layer
+                + "bias: is the same bias as base_model.model."
+                + layer
+                + "base_layer.bias");
   }
 
   @Test
