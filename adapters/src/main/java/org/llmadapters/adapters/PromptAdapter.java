@@ -79,6 +79,7 @@ final class PromptAdapter implements Adapter {
 
   @Override
   public void addTo(Splice splice) {
+    VirtualTokens.requireNone(splice); // they are put between the ids and their embedding
     int rows = prompt.numVirtualTokens();
     List<EmbeddingSite> sites = Sites.tokenEmbeddings(splice.base());
     if (sites.size() != 2) {

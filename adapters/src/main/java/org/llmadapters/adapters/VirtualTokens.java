@@ -33,11 +33,7 @@ final class VirtualTokens {
       long width,
       Optional<PromptEncoder> encoder,
       Initializer initializer) {
-    if (splice.has(Sites.VIRTUAL_TOKENS)) {
-      throw new IllegalArgumentException(
-          "the graph has virtual tokens of another adapter already; only one of prefix, prompt and"
-              + " p-tuning can be used at a time");
-    }
+    requireNone(splice);
     splice.add(count(rows));
     try (Splice.Part part = splice.part("")) {
       boolean encoded = encoder.isPresent() && splice.mode().trained();
@@ -54,6 +50,19 @@ final class VirtualTokens {
         splice.computes(AdapterParameter.PROMPT_EMBEDDINGS, name);
       }
       return name;
+    }
+  }
+
+  /**
+   * Checks that no other adapter has virtual tokens.
+   *
+   * @throws IllegalArgumentException if one has
+   */
+  static void requireNone(Splice splice) {
+    if (splice.has(Sites.VIRTUAL_TOKENS)) {
+      throw new IllegalArgumentException(
+          "the graph has virtual tokens of another adapter already; only one of prefix, prompt and"
+              + " p-tuning can be used at a time");
     }
   }
 

@@ -40,6 +40,13 @@ public final class GenerateCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
   @Mixin private ModelFlags model = new ModelFlags();
 
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description =
+          "PEFT directory of an adapter. Several are on the model at once, the first nearest to it.")
+  private List<Path> adapters = new ArrayList<>();
+
   @ArgGroup(multiplicity = "1")
   private Prompts prompts = new Prompts();
 
@@ -99,7 +106,8 @@ public final class GenerateCommand implements Callable<Integer> {
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
-        Generator generator = model.generator(base)) {
+        Generator generator =
+            model.generator(base, List.of(new AdapterStack("adapters", adapters)))) {
       String single = prompts.prompt;
       if (single != null && output == null && config.beams().numBeams() == 1) {
         stream(generator, tokenizer, single, out);
@@ -156,8 +164,7 @@ public final class GenerateCommand implements Callable<Integer> {
     List<int[]> encoded = texts.stream().map(text -> encode(tokenizer, text)).toList();
     List<int[]> answers;
     try (Progress progress = Progress.start("generating", texts.size(), "prompts")) {
-      answers =
-          generator.generate(encoded, config, (finished, tokens) -> progress.advance(finished));
+      answers = generator.generate(encoded, config, finished -> progress.advance(finished.size()));
     }
     if (texts.size() == 1 && output == null && prompts.prompt != null) {
       out.println(tokenizer.decode(answers.get(0), true));

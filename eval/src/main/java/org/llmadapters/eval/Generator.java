@@ -1,11 +1,13 @@
 package org.llmadapters.eval;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,32 +19,19 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.BaseModel;
-import org.llmadapters.conversion.peft.FittedAdapter;
-import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.BeamConfig;
 import org.llmadapters.graph.compile.BeamDecoder;
-import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.GreedyDecoder;
+import org.llmadapters.graph.compile.LogitsFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
-import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.Sites;
-import org.llmadapters.graph.rewrite.VariablesAsInputs;
-import org.tensorflow.Graph;
-import org.tensorflow.Operand;
-import org.tensorflow.Output;
-import org.tensorflow.Result;
-import org.tensorflow.ndarray.Shape;
-import org.tensorflow.ndarray.StdArrays;
-import org.tensorflow.op.Ops;
-import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.proto.GraphDef;
-import org.tensorflow.types.TFloat32;
-import org.tensorflow.types.TInt32;
 
 /**
- * A model in memory, with or without an adapter, that generates greedily or by beam search.
+ * A model in memory, without or with adapters, that generates greedily or by beam search. Several
+ * adapters, alone or stacked, share one base: {@link #use} switches between them.
  *
  * <p>Prompts are sorted by length, padded on the left and generated in batches, one batch per core
  * at a time. Neither batch size nor padding changes what comes out.
@@ -56,25 +45,23 @@ public final class Generator implements AutoCloseable {
 
   private final BaseModel base;
   private final ModelSession session;
-  private final GraphDef graph;
   private final List<Integer> endIds;
   private final boolean compiled;
-  private final GreedyDecoder decoder;
-  private final Map<BeamConfig, BeamDecoder> beamDecoders = new HashMap<>();
-  private @Nullable Logits logits;
+  private final Map<String, Model> models = new LinkedHashMap<>();
+  private Model current;
 
   private Generator(
       BaseModel base,
       ModelSession session,
-      GraphDef graph,
+      Map<String, GraphDef> graphs,
       List<Integer> endIds,
       boolean compiled) {
     this.base = base;
     this.session = session;
-    this.graph = graph;
     this.endIds = endIds;
     this.compiled = compiled;
-    this.decoder = new GreedyDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
+    graphs.forEach((name, graph) -> models.put(name, new Model(graph)));
+    this.current = models.values().iterator().next();
   }
 
   /**
@@ -85,39 +72,79 @@ public final class Generator implements AutoCloseable {
    */
   public static Generator open(BaseModel base, Optional<Path> adapter, Compile compile)
       throws IOException {
+    List<Path> directories = adapter.stream().toList();
+    return open(base, List.of(new AdapterStack("adapter", directories)), compile);
+  }
+
+  /**
+   * Loads {@code base} once and all adapters beside it; caller closes. The first of {@code stacks}
+   * is the one in use.
+   *
+   * @param stacks one or more, of different names; those that share an adapter share its values
+   * @throws org.llmadapters.graph.FormatException if an adapter does not fit the model; lists
+   *     everything that does not
+   */
+  public static Generator open(BaseModel base, List<AdapterStack> stacks, Compile compile)
+      throws IOException {
     ModelSession session = new ModelSession(SessionOptions.forThisMachine());
     try {
+      // Adapters first: that one does not fit should not show after minutes of loading.
+      Map<String, GraphDef> graphs = new StackedAdapters(base, session).graphs(stacks);
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
-      GraphDef graph = base.graph().graphDef();
-      if (adapter.isPresent()) {
-        graph = addAdapter(base, adapter.get(), session);
-      }
-      return new Generator(base, session, graph, base.endIds(), compile == Compile.ON);
+      return new Generator(base, session, graphs, base.endIds(), compile == Compile.ON);
     } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
     }
   }
 
-  private static GraphDef addAdapter(BaseModel base, Path directory, ModelSession session)
-      throws IOException {
-    try (FittedAdapter adapter = FittedAdapter.open(directory, base.graph(), base.config())) {
-      session.declare(adapter.adapted().variables());
-      for (Weight variable : adapter.adapted().variables()) {
-        session.assign(Map.of(variable.name(), adapter.values(variable)));
-      }
-      return adapter.adapted().graphDef();
+  /** A graph and what generates by it; the variables are the session's. */
+  private final class Model implements AutoCloseable {
+    final GraphDef graph;
+    final int virtualTokens;
+    final GreedyDecoder decoder;
+    final Map<BeamConfig, BeamDecoder> beamDecoders = new HashMap<>();
+    @Nullable LogitsFunction logits;
+
+    Model(GraphDef graph) {
+      this.graph = graph;
+      this.virtualTokens = Sites.virtualTokens(graph);
+      this.decoder =
+          new GreedyDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
+    }
+
+    @Override
+    public void close() {
+      beamDecoders.values().forEach(BeamDecoder::close);
+      decoder.close();
     }
   }
 
+  /**
+   * Generates with the adapters of the stack called {@code name} from now on. Not to be called
+   * while anything is generated.
+   *
+   * @throws IllegalArgumentException if none was loaded under that name, naming those that were
+   */
+  public void use(String name) {
+    Model model = models.get(name);
+    if (model == null) {
+      throw new IllegalArgumentException(
+          "no adapter is called \"" + name + "\"; there are " + String.join(", ", models.keySet()));
+    }
+    current = model;
+  }
+
   /** Is told how generation goes on. */
+  @FunctionalInterface
   public interface Listener {
     /**
-     * A batch of {@code prompts} prompts is done and has {@code tokens} new tokens. Called by one
-     * thread at a time.
+     * A batch is done. Called by one thread at a time.
+     *
+     * @param answers the new tokens of each of its prompts, by the prompt's number
      */
-    void finished(int prompts, int tokens);
+    void finished(Map<Integer, int[]> answers);
   }
 
   /**
@@ -132,7 +159,7 @@ public final class Generator implements AutoCloseable {
     if (config.beams().numBeams() > 1) {
       beamDecoder(config.beams()); // what is wrong with it should be said before work begins
     }
-    prompts.forEach(prompt -> requireFits(prompt, config.maxNewTokens()));
+    requireFit(prompts, config.maxNewTokens());
     List<Integer> byLength =
         IntStream.range(0, prompts.size())
             .boxed()
@@ -156,6 +183,9 @@ public final class Generator implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while generating", e);
     } catch (ExecutionException e) {
+      if (e.getCause() instanceof UncheckedIOException failed) {
+        throw failed; // the listener's
+      }
       throw new IllegalStateException("generation failed: " + e.getCause(), e);
     } finally {
       threads.shutdownNow();
@@ -196,20 +226,20 @@ public final class Generator implements AutoCloseable {
     int[][] generated =
         config.beams().numBeams() > 1
             ? search(ids, mask, numbers.size(), config)
-            : decoder.generate(
+            : current.decoder.generate(
                 ids,
                 mask,
                 newTokens,
                 newTokens,
                 CHUNK,
                 tokens -> !Thread.currentThread().isInterrupted());
-    int tokens = 0;
+    Map<Integer, int[]> answers = new LinkedHashMap<>();
+    for (int row = 0; row < numbers.size(); row++) {
+      answers.put(numbers.get(row), generated[row]);
+    }
     synchronized (results) {
-      for (int row = 0; row < numbers.size(); row++) {
-        results.set(numbers.get(row), generated[row]);
-        tokens += generated[row].length;
-      }
-      listener.finished(numbers.size(), tokens);
+      answers.forEach(results::set);
+      listener.finished(answers);
     }
   }
 
@@ -227,9 +257,11 @@ public final class Generator implements AutoCloseable {
   }
 
   private BeamDecoder beamDecoder(BeamConfig beams) {
-    synchronized (beamDecoders) {
-      return beamDecoders.computeIfAbsent(
-          beams, key -> new BeamDecoder(session, graph, base.config(), base.dtype(), endIds, key));
+    Model model = current;
+    synchronized (model.beamDecoders) {
+      return model.beamDecoders.computeIfAbsent(
+          beams,
+          key -> new BeamDecoder(session, model.graph, base.config(), base.dtype(), endIds, key));
     }
   }
 
@@ -249,7 +281,8 @@ public final class Generator implements AutoCloseable {
     requireFits(prompt, maxNewTokens);
     int[][] mask = new int[1][prompt.length];
     Arrays.fill(mask[0], 1);
-    return decoder
+    return current
+        .decoder
         .generate(
             new int[][] {prompt},
             mask,
@@ -259,13 +292,22 @@ public final class Generator implements AutoCloseable {
             tokens -> listener.chosen(tokens[0]))[0];
   }
 
+  /**
+   * Checks, before any work, that {@code prompts} can be answered with the adapters in use.
+   *
+   * @throws IllegalArgumentException if one is empty or too long for the model
+   */
+  void requireFit(List<int[]> prompts, int maxNewTokens) {
+    prompts.forEach(prompt -> requireFits(prompt, maxNewTokens));
+  }
+
   private void requireFits(int[] prompt, int maxNewTokens) {
     OptionalInt limit = Architecture.maxPositions(base.config());
     if (prompt.length == 0) {
       throw new IllegalArgumentException(
           "a prompt is empty; a model without a BOS token needs at least one token");
     }
-    int virtualTokens = Sites.virtualTokens(graph);
+    int virtualTokens = current.virtualTokens;
     if (limit.isPresent()
         && (long) virtualTokens + prompt.length + maxNewTokens > limit.getAsInt()) {
       throw new IllegalArgumentException(
@@ -289,52 +331,14 @@ public final class Generator implements AutoCloseable {
    * @return [B][T][V]; rows of padding have no meaning
    */
   public synchronized float[][][] logits(int[][] inputIds, int[][] attentionMask) {
-    Logits nodes = logits;
-    if (nodes == null) {
-      nodes = addLogits();
-      logits = nodes;
+    LogitsFunction function = current.logits;
+    if (function == null) {
+      // Names in the session's graph must differ.
+      String name = "full_" + List.copyOf(models.values()).indexOf(current);
+      function = new LogitsFunction(session, current.graph, name);
+      current.logits = function;
     }
-    try (TInt32 ids = TInt32.tensorOf(StdArrays.ndCopyOf(inputIds));
-        TInt32 mask = TInt32.tensorOf(StdArrays.ndCopyOf(attentionMask));
-        Result result =
-            session
-                .session()
-                .runner()
-                .feed(nodes.inputIds(), ids)
-                .feed(nodes.attentionMask(), mask)
-                .fetch(nodes.logits())
-                .run()) {
-      return StdArrays.array3dCopyOf((TFloat32) result.get(0));
-    }
-  }
-
-  /** The call of the full graph. */
-  private record Logits(
-      Placeholder<TInt32> inputIds, Placeholder<TInt32> attentionMask, Output<?> logits) {}
-
-  private Logits addLogits() {
-    VariablesAsInputs full = VariablesAsInputs.of(GraphPruner.keep(graph, List.of("logits")));
-    Ops tf = session.tf();
-    Shape tokens = Shape.of(-1, -1);
-    Placeholder<TInt32> inputIds =
-        tf.withName("full_input_ids").placeholder(TInt32.class, Placeholder.shape(tokens));
-    Placeholder<TInt32> attentionMask =
-        tf.withName("full_attention_mask").placeholder(TInt32.class, Placeholder.shape(tokens));
-    List<Operand<?>> arguments = new ArrayList<>(List.of(inputIds, attentionMask));
-    full.variables().forEach(variable -> arguments.add(session.read(variable)));
-    try (Graph body = new Graph()) {
-      body.importGraphDef(full.body());
-      List<Operand<?>> inputs = new ArrayList<>();
-      inputs.add(body.operation("input_ids").output(0));
-      inputs.add(body.operation("attention_mask").output(0));
-      full.variables()
-          .forEach(variable -> inputs.add(body.operation(full.input(variable)).output(0)));
-      try (GraphFunction function =
-          GraphFunction.of("full", inputs, List.of(body.operation("logits").output(0)), body)) {
-        return new Logits(
-            inputIds, attentionMask, function.call(tf, "full_logits", arguments, false).get(0));
-      }
-    }
+    return function.of(inputIds, attentionMask);
   }
 
   /** The model that generates. */
@@ -344,8 +348,7 @@ public final class Generator implements AutoCloseable {
 
   @Override
   public void close() {
-    beamDecoders.values().forEach(BeamDecoder::close);
-    decoder.close();
+    models.values().forEach(Model::close);
     session.close();
   }
 }

@@ -2,8 +2,7 @@ package org.llmadapters.eval;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 import org.llmadapters.conversion.BaseModel;
 import picocli.CommandLine.Option;
 
@@ -15,9 +14,6 @@ final class ModelFlags {
       required = true,
       description = "Base SavedModel, made by convert.")
   private Path model = Path.of("");
-
-  @Option(names = "--adapter", paramLabel = "DIR", description = "PEFT directory of an adapter.")
-  private @Nullable Path adapter;
 
   @Option(
       names = "--compile",
@@ -40,7 +36,7 @@ final class ModelFlags {
     return config;
   }
 
-  Generator generator(BaseModel base) throws IOException {
-    return Generator.open(base, Optional.ofNullable(adapter), Compile.of(compile));
+  Generator generator(BaseModel base, List<AdapterStack> stacks) throws IOException {
+    return Generator.open(base, stacks, Compile.of(compile));
   }
 }

@@ -62,7 +62,8 @@ public final class ScoreCommand implements Callable<Integer> {
     return lines;
   }
 
-  private static String line(String name, Score score) {
+  /** A score for people. */
+  static String line(String name, Score score) {
     return String.format(
         Locale.ROOT,
         "%s: accuracy %.4f (%d of %d, 95 %% interval %.4f to %.4f)",

@@ -3,19 +3,21 @@ package org.llmadapters.eval;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import picocli.CommandLine;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.BaseModel;
 
 final class CommandsTest {
   @TempDir private static Path shared;
@@ -31,19 +33,7 @@ final class CommandsTest {
   }
 
   private int run(Object command, Object... arguments) {
-    String[] texts = new String[arguments.length];
-    for (int i = 0; i < texts.length; i++) {
-      texts[i] = arguments[i].toString();
-    }
-    return new CommandLine(command)
-        .setOut(new PrintWriter(out, true))
-        .setErr(new PrintWriter(err, true))
-        .setExecutionExceptionHandler(
-            (e, commandLine, parsed) -> {
-              commandLine.getErr().println(e.getMessage());
-              return 1;
-            })
-        .execute(texts);
+    return CommandRun.of(command, out, err, arguments);
   }
 
   private Path write(String name, String... lines) throws IOException {
@@ -90,6 +80,42 @@ final class CommandsTest {
     arguments.addAll(List.of(flags.split(" ", -1)));
     assertThat(run(new GenerateCommand(), arguments.toArray())).isEqualTo(1);
     assertThat(err.toString().strip()).isEqualTo(problem);
+  }
+
+  /** Each adds to what the answer to "one" is chosen by, the second more than the first. */
+  @Test
+  void generateStacksAdapters() throws IOException {
+    Path two = adapter("two", 4, 5);
+    Path three = adapter("three", 5, 20);
+    Object[] base = {"--model", model, "--prompt", "one"};
+    List<String> answers = new ArrayList<>();
+    for (Object[] adapters :
+        new Object[][] {
+          {}, {"--adapter", two}, {"--adapter", two, "--adapter", three},
+        }) {
+      out.getBuffer().setLength(0);
+      assertThat(
+              run(
+                  new GenerateCommand(),
+                  Stream.concat(Stream.of(base), Stream.of(adapters)).toArray()))
+          .isZero();
+      answers.add(out.toString().strip());
+    }
+    assertThat(answers).containsExactly("1", "2", "3");
+  }
+
+  /** A LoRA that adds {@code times} the dimension of "one" to that of another word. */
+  private Path adapter(String name, int dimension, float times) throws IOException {
+    return AdapterFiles.write(
+        directory.resolve(name),
+        BaseModel.open(Path.of(model)),
+        new LoraConfig(1, 1, 0, TargetModules.of("o_proj")),
+        parameter -> {
+          float[] values = new float[Math.toIntExact(parameter.elements())];
+          boolean reads = parameter.name().contains("lora_A");
+          values[reads ? 3 : dimension] = reads ? 1 : times;
+          return values;
+        });
   }
 
   @Test

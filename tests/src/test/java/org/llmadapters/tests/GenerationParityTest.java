@@ -91,8 +91,7 @@ final class GenerationParityTest {
   }
 
   private static List<int[]> generate(Generator generator, List<int[]> prompts, int batchSize) {
-    return generator.generate(
-        prompts, new GenerationConfig(NEW_TOKENS, batchSize), (finished, tokens) -> {});
+    return generator.generate(prompts, new GenerationConfig(NEW_TOKENS, batchSize), finished -> {});
   }
 
   /** Every bare model and every one with an adapter; compiled where that shows something new. */
@@ -234,7 +233,7 @@ final class GenerationParityTest {
 
   private static List<int[]> search(Generator generator, List<int[]> prompts, int batchSize) {
     return generator.generate(
-        prompts, new GenerationConfig(NEW_TOKENS, batchSize, FOUR_BEAMS), (finished, tokens) -> {});
+        prompts, new GenerationConfig(NEW_TOKENS, batchSize, FOUR_BEAMS), finished -> {});
   }
 
   /** Sums of 16 logarithms in float32, divided by 16 or by the tokens up to the end. */

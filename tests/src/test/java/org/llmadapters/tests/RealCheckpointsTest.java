@@ -54,9 +54,7 @@ final class RealCheckpointsTest {
     try (Generator generator = Generator.open(BaseModel.open(model), Optional.empty(), compile)) {
       int[] bos = {story[0]};
       int[] told =
-          generator
-              .generate(List.of(bos), new GenerationConfig(200, 1), (finished, tokens) -> {})
-              .get(0);
+          generator.generate(List.of(bos), new GenerationConfig(200, 1), finished -> {}).get(0);
       assertThat(told).containsExactly(Arrays.copyOfRange(story, 1, 201));
     }
   }

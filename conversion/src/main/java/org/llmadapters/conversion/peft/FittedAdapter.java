@@ -25,8 +25,8 @@ import org.llmadapters.graph.config.ModelConfig;
 
 /** An adapter directory, opened and checked to fit a model, with the graph it was spliced into. */
 public final class FittedAdapter implements AutoCloseable {
-  /** What the adapter is called in the graph, as in PEFT. */
-  private static final String NAME = "default";
+  /** What an adapter that is alone is called in the graph, as in PEFT. */
+  public static final String DEFAULT_NAME = "default";
 
   private final Path directory;
   private final PeftAdapter files;
@@ -38,18 +38,25 @@ public final class FittedAdapter implements AutoCloseable {
     this.adapted = adapted;
   }
 
+  /** Opens the adapter in {@code directory} under its {@link #DEFAULT_NAME}; caller closes. */
+  public static FittedAdapter open(Path directory, BaseGraph base, ModelConfig config)
+      throws IOException {
+    return open(directory, base, config, DEFAULT_NAME);
+  }
+
   /**
    * Opens the adapter in {@code directory}; caller closes.
    *
-   * @param base the model's graph
+   * @param base the model's graph, or one with other adapters in it
    * @param config the model's
+   * @param name of the adapter in the graph; none in it may have the same
    * @throws FormatException if it is no adapter, or does not fit; lists all that does not
    */
-  public static FittedAdapter open(Path directory, BaseGraph base, ModelConfig config)
+  public static FittedAdapter open(Path directory, BaseGraph base, ModelConfig config, String name)
       throws IOException {
     PeftAdapter files = PeftAdapter.read(directory);
     try {
-      AdaptedGraph adapted = splice(directory, base, files.config());
+      AdaptedGraph adapted = splice(directory, base, files.config(), name);
       files.check(adapted.parameters(), config.describe());
       return new FittedAdapter(directory, files, adapted);
     } catch (FormatException e) {
@@ -58,9 +65,10 @@ public final class FittedAdapter implements AutoCloseable {
     }
   }
 
-  private static AdaptedGraph splice(Path directory, BaseGraph base, AdapterConfig config) {
+  private static AdaptedGraph splice(
+      Path directory, BaseGraph base, AdapterConfig config, String name) {
     try {
-      return Splicer.splice(base.graphDef(), config, NAME, Splicer.Mode.INFERENCE);
+      return Splicer.splice(base.graphDef(), config, name, Splicer.Mode.INFERENCE);
     } catch (IllegalArgumentException e) {
       throw new FormatException(
           directory.resolve(PeftAdapter.CONFIG_FILE), String.valueOf(e.getMessage()), e);
@@ -79,7 +87,7 @@ public final class FittedAdapter implements AutoCloseable {
    */
   public float[] values(Weight variable) throws IOException {
     for (AdapterParameter parameter : adapted.parameters()) {
-      if (parameter.variable(NAME).equals(variable)) {
+      if (parameter.variable(adapted.name()).equals(variable)) {
         return files.tensor(parameter.name());
       }
     }

@@ -1,11 +1,17 @@
 package org.llmadapters.eval.task;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import org.llmadapters.conversion.files.JsonRecord;
 import org.llmadapters.conversion.files.JsonRecords;
 import org.llmadapters.graph.FormatException;
@@ -41,6 +47,46 @@ public final class PredictionsFile {
         file,
         "records {\"response\": ..., \"label\": ...} or {\"output_pred\": ..., \"answer\": ...}",
         record -> prediction(record, task, indices));
+  }
+
+  /**
+   * The predictions of {@code file} and of the partial file of a run that was cut off, in the order
+   * of the items; none if there is neither. A last line without its end is removed from the file.
+   *
+   * @throws FormatException as {@link #read}
+   * @throws IOException if a file cannot be read or cut
+   */
+  public static List<Prediction> recover(Path file, Task task) throws IOException {
+    Map<Integer, Prediction> predictions = new TreeMap<>();
+    for (Path present : List.of(file, partial(file))) {
+      if (Files.exists(present) && endAtWholeLine(present) > 0) {
+        read(present, task).forEach(found -> predictions.put(found.index(), found));
+      }
+    }
+    return List.copyOf(predictions.values());
+  }
+
+  /** Cuts off what follows the last line break; gives the bytes that are left. */
+  private static long endAtWholeLine(Path file) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      long end = channel.size();
+      ByteBuffer last = ByteBuffer.allocate(1);
+      for (; end > 0; end--) {
+        last.clear();
+        channel.read(last, end - 1);
+        if (last.get(0) == '\n') {
+          break;
+        }
+      }
+      channel.truncate(end);
+      return end;
+    }
+  }
+
+  /** What a file is called until it is finished. */
+  static Path partial(Path file) {
+    return file.resolveSibling(file.getFileName() + ".partial");
   }
 
   private static Optional<Prediction> prediction(

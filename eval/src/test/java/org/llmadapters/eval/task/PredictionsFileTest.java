@@ -22,9 +22,9 @@ final class PredictionsFileTest {
   @Test
   void readsWhatWasWritten() throws IOException {
     Path file = folder.resolve("results/predictions.jsonl");
-    try (PredictionsWriter writer = new PredictionsWriter(file)) {
-      writer.write(RIGHT);
-      writer.write(UNANSWERED);
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+      writer.write(List.of(RIGHT));
+      writer.write(List.of(UNANSWERED));
       writer.finish();
     }
 
@@ -42,8 +42,8 @@ final class PredictionsFileTest {
   @Test
   void leavesThePartialFileOfARunThatWasCutOff() throws IOException {
     Path file = Files.writeString(folder.resolve("predictions.jsonl"), "before");
-    try (PredictionsWriter writer = new PredictionsWriter(file)) {
-      writer.write(RIGHT);
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+      writer.write(List.of(RIGHT));
 
       assertThat(PredictionsFile.read(folder.resolve("predictions.jsonl.partial"), MATH))
           .containsExactly(RIGHT);
@@ -51,6 +51,53 @@ final class PredictionsFileTest {
 
     assertThat(file).hasContent("before");
     assertThat(folder.resolve("predictions.jsonl.partial")).exists();
+  }
+
+  @Test
+  void writesInTheOrderOfTheItemsWhateverTheOrderOfTheAnswers() throws IOException {
+    Path file = folder.resolve("predictions.jsonl");
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+      writer.write(List.of(UNANSWERED));
+      writer.write(List.of(RIGHT));
+      assertThat(PredictionsFile.read(PredictionsFile.partial(file), MATH))
+          .containsExactly(UNANSWERED, RIGHT);
+      writer.finish();
+    }
+    assertThat(PredictionsFile.read(file, MATH)).containsExactly(RIGHT, UNANSWERED);
+  }
+
+  @Test
+  void recoversWholeLinesOfBothFiles() throws IOException {
+    Path file = folder.resolve("predictions.jsonl");
+    assertThat(PredictionsFile.recover(file, MATH)).isEmpty();
+    Files.writeString(file, "{\"index\": 2, \"response\": \"7\", \"label\": \"7\"}\n{\"index");
+    Prediction third = MATH.grade(2, "", "7", "7", 0);
+    assertThat(PredictionsFile.recover(file, MATH)).containsExactly(third);
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of(third))) {
+      writer.write(List.of(RIGHT));
+    }
+    Path partial = PredictionsFile.partial(file);
+    Files.writeString(partial, Files.readString(partial) + "{\"index\": 9, \"resp\n".strip());
+    assertThat(PredictionsFile.recover(file, MATH)).containsExactly(RIGHT, third);
+    assertThat(partial).content().endsWith("\"tokens\":9}\n");
+  }
+
+  @Test
+  void recoversNothingOfAFirstLineThatWasCut() throws IOException {
+    Path file = Files.writeString(folder.resolve("predictions.jsonl"), "{\"index\": 2");
+    assertThat(PredictionsFile.recover(file, MATH)).isEmpty();
+  }
+
+  /** A signal closes it too. */
+  @Test
+  void writesNothingMoreOnceItIsClosed() throws IOException {
+    Path file = folder.resolve("predictions.jsonl");
+    PredictionsWriter writer = new PredictionsWriter(file, List.of());
+    try (writer) {
+      writer.write(List.of(RIGHT));
+    }
+    writer.write(List.of(UNANSWERED));
+    assertThat(PredictionsFile.recover(file, MATH)).containsExactly(RIGHT);
   }
 
   @Test

@@ -5,7 +5,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.Operand;
@@ -30,6 +32,10 @@ import org.tensorflow.types.TInt32;
  * without, each token is a call. May be used by several threads at once.
  */
 public final class GreedyDecoder implements AutoCloseable {
+  /** Names in a session's graph must differ, and several decoders may share a session. */
+  private static final AtomicInteger NUMBER = new AtomicInteger();
+
+  private final int number = NUMBER.incrementAndGet();
   private final ModelSession model;
   private final ModelConfig config;
   private final WeightDtype dtype;
@@ -191,7 +197,14 @@ public final class GreedyDecoder implements AutoCloseable {
 
     Program(BatchShape shape) {
       this.shape = shape;
-      String name = "generate_" + shape.rows() + "x" + shape.promptLength() + "x" + shape.width();
+      String name =
+          String.format(
+              Locale.ROOT,
+              "generate_%d_%dx%dx%d",
+              number,
+              shape.rows(),
+              shape.promptLength(),
+              shape.width());
       Ops tf = model.tf().withSubScope(name);
       inputIds =
           tf.withName("input_ids")

@@ -16,6 +16,7 @@ import org.llmadapters.conversion.InspectCommand;
 import org.llmadapters.conversion.MergeCommand;
 import org.llmadapters.conversion.combine.CombineCommand;
 import org.llmadapters.conversion.export.ExportCommand;
+import org.llmadapters.eval.CompareCommand;
 import org.llmadapters.eval.EvaluateCommand;
 import org.llmadapters.eval.GenerateCommand;
 import org.llmadapters.eval.ScoreCommand;
@@ -50,6 +51,7 @@ import picocli.CommandLine.Spec;
       GenerateCommand.class,
       EvaluateCommand.class,
       ScoreCommand.class,
+      CompareCommand.class,
       ExportCommand.class,
       MergeCommand.class,
       CombineCommand.class,

@@ -1,0 +1,71 @@
+package org.llmadapters.eval;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.eval.prompt.PromptTemplate;
+
+/**
+ * All that the predictions of an evaluation depend on, and nothing else: not the batch size, and
+ * files by their content.
+ *
+ * <pre>
+ *   {"model": {"path": "base", "sha256": "9f2a..."},
+ *    "template": "alpaca", "max_new_tokens": 256, "limit": 0,
+ *    "num_beams": 1, "length_penalty": 1.0, "early_stopping": "false",
+ *    "adapters": {"base": {"path": "", "sha256": "e3b0..."},
+ *                 "lora": {"path": "run", "sha256": "51cc..."}},
+ *    "tasks": {"gsm8k": {"path": "data/gsm8k/test.json", "sha256": "2cc6..."}}}
+ * </pre>
+ */
+final class EvaluationSettings {
+  private EvaluationSettings() {}
+
+  /**
+   * The settings as JSON.
+   *
+   * @param limit items of each task, 0 for all
+   * @throws org.llmadapters.graph.FormatException if an adapter's directory has no adapter in it
+   */
+  static ObjectNode of(
+      BaseModel base,
+      PromptTemplate template,
+      GenerationConfig generation,
+      int limit,
+      List<AdapterStack> stacks,
+      List<TaskData> tasks)
+      throws IOException {
+    ObjectNode json = Json.object();
+    put(json.putObject("model"), List.of(base.directory()), Fingerprint.ofModel(base));
+    json.put("template", template.templateName());
+    json.put("max_new_tokens", generation.maxNewTokens());
+    json.put("limit", limit);
+    json.put("num_beams", generation.beams().numBeams());
+    json.put("length_penalty", generation.beams().lengthPenalty());
+    json.put("early_stopping", generation.beams().earlyStopping().name().toLowerCase(Locale.ROOT));
+    ObjectNode adapters = json.putObject("adapters");
+    for (AdapterStack stack : stacks) {
+      put(
+          adapters.putObject(stack.name()),
+          stack.directories(),
+          Fingerprint.ofAdapters(stack.directories()));
+    }
+    ObjectNode files = json.putObject("tasks");
+    for (TaskData task : tasks) {
+      put(
+          files.putObject(task.task().name()),
+          List.of(task.file()),
+          Fingerprint.of(List.of(task.file())));
+    }
+    return json;
+  }
+
+  private static void put(ObjectNode json, List<Path> paths, String sha256) {
+    json.put("path", String.join(",", paths.stream().map(Path::toString).toList()));
+    json.put("sha256", sha256);
+  }
+}
