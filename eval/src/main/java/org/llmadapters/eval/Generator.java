@@ -331,14 +331,12 @@ public final class Generator implements AutoCloseable {
    * @return [B][T][V]; rows of padding have no meaning
    */
   public synchronized float[][][] logits(int[][] inputIds, int[][] attentionMask) {
-    LogitsFunction function = current.logits;
-    if (function == null) {
-      // Names in the session's graph must differ.
-      String name = "full_" + List.copyOf(models.values()).indexOf(current);
-      function = new LogitsFunction(session, current.graph, name);
-      current.logits = function;
+    LogitsFunction logits = current.logits;
+    if (logits == null) {
+      logits = new LogitsFunction(session, current.graph, "full_" + ++fullGraphs);
+      current.logits = logits;
     }
-    return function.of(inputIds, attentionMask);
+    return logits.of(inputIds, attentionMask);
   }
 
   /** The model that generates. */
