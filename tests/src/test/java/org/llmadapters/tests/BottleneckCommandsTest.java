@@ -81,7 +81,7 @@ final class BottleneckCommandsTest {
     String refusal =
         run
             + ": an adapter of the kind series computes more than a change of weights and cannot be"
-            + " merged, as these can: lora; export it without --merge, which keeps it beside the"
+            + " merged, as these can: lora, ia3; export it without --merge, which keeps it beside the"
             + " model";
     fails(
         refusal,

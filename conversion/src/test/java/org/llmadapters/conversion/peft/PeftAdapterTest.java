@@ -192,12 +192,13 @@ final class PeftAdapterTest {
 
   @Test
   void namesTheSupportedKinds() throws IOException, URISyntaxException {
-    Path edited = configured("\"peft_type\":\"IA3\"");
+    Path edited = configured("\"peft_type\":\"OFT\"");
     assertThatThrownBy(() -> PeftAdapter.read(edited))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             edited.resolve("adapter_config.json")
-                + ": peft_type \"IA3\" is not supported; supported: LORA, BOTTLENECK");
+                + ": peft_type \"OFT\" is not supported; supported: LORA, BOTTLENECK, IA3,"
+                + " PREFIX_TUNING, PROMPT_TUNING, P_TUNING");
   }
 
   @Test
