@@ -3,6 +3,14 @@ package org.llmadapters.adapters;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.llmadapters.adapters.Matrices.flat;
+import static org.llmadapters.adapters.Matrices.matrix;
+import static org.llmadapters.adapters.Matrices.minus;
+import static org.llmadapters.adapters.Matrices.norm;
+import static org.llmadapters.adapters.Matrices.plus;
+import static org.llmadapters.adapters.Matrices.product;
+import static org.llmadapters.adapters.Matrices.singularValues;
+import static org.llmadapters.adapters.Matrices.transposed;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -354,93 +362,9 @@ final class InitialValuesTest {
     return Math.sqrt(sum);
   }
 
-  /** In falling order: the norms of the columns once rotations have made them orthogonal. */
-  private static double[] singularValues(double[][] matrix) {
-    double[][] columns = transposed(matrix);
-    for (int sweep = 0; sweep < 30; sweep++) {
-      for (int p = 0; p < columns.length; p++) {
-        for (int q = p + 1; q < columns.length; q++) {
-          double angle =
-              0.5
-                  * Math.atan2(
-                      2 * dot(columns[p], columns[q]),
-                      dot(columns[p], columns[p]) - dot(columns[q], columns[q]));
-          for (int i = 0; i < matrix.length; i++) {
-            double x = columns[p][i];
-            double y = columns[q][i];
-            columns[p][i] = Math.cos(angle) * x + Math.sin(angle) * y;
-            columns[q][i] = Math.cos(angle) * y - Math.sin(angle) * x;
-          }
-        }
-      }
-    }
-    double[] norms =
-        Arrays.stream(columns).mapToDouble(c -> -Math.sqrt(dot(c, c))).sorted().toArray();
-    return Arrays.stream(norms).map(norm -> -norm).toArray();
-  }
-
-  private static double dot(double[] x, double[] y) {
-    double sum = 0;
-    for (int i = 0; i < x.length; i++) {
-      sum += x[i] * y[i];
-    }
-    return sum;
-  }
-
-  private static double norm(double[][] matrix) {
-    return Math.sqrt(Arrays.stream(matrix).mapToDouble(row -> dot(row, row)).sum());
-  }
-
-  private static double[][] product(double[][] left, double[][] right) {
-    double[][] columns = transposed(right);
-    return Arrays.stream(left)
-        .map(row -> Arrays.stream(columns).mapToDouble(column -> dot(row, column)).toArray())
-        .toArray(double[][]::new);
-  }
-
   private static double[][] scaled(double[][] matrix) {
     return Arrays.stream(matrix)
         .map(row -> Arrays.stream(row).map(value -> SCALING * value).toArray())
         .toArray(double[][]::new);
-  }
-
-  private static double[][] minus(double[][] left, double[][] right) {
-    double[][] difference = new double[left.length][left[0].length];
-    for (int i = 0; i < left.length; i++) {
-      for (int j = 0; j < left[0].length; j++) {
-        difference[i][j] = left[i][j] - right[i][j];
-      }
-    }
-    return difference;
-  }
-
-  private static double[][] plus(double[][] left, double[][] right) {
-    return minus(left, minus(new double[right.length][right[0].length], right));
-  }
-
-  private static double[][] transposed(double[][] matrix) {
-    double[][] transposed = new double[matrix[0].length][matrix.length];
-    for (int i = 0; i < matrix.length; i++) {
-      for (int j = 0; j < matrix[0].length; j++) {
-        transposed[j][i] = matrix[i][j];
-      }
-    }
-    return transposed;
-  }
-
-  private static double[][] matrix(float[] values, int columns) {
-    double[][] matrix = new double[values.length / columns][columns];
-    for (int i = 0; i < values.length; i++) {
-      matrix[i / columns][i % columns] = values[i];
-    }
-    return matrix;
-  }
-
-  private static float[] flat(double[][] matrix) {
-    float[] values = new float[matrix.length * matrix[0].length];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) matrix[i / matrix[0].length][i % matrix[0].length];
-    }
-    return values;
   }
 }

@@ -161,15 +161,23 @@ final class LoraInitTest {
         config.useDora() ? LoraVariant.DORA : LoraVariant.PLAIN);
   }
 
-  /** The base's weights are rounded once more, to 8 bits. */
+  /** What is left of the base's weights is rounded to 8 bits, and so are the factors in use. */
   @ParameterizedTest
   @CsvSource({"pissa", "olora"})
-  void startsCloseToABaseInBfloat16(String init) throws IOException {
+  void staysCloseToItselfOnABaseInBfloat16(String init) throws IOException {
     BaseModel base = base(Architecture.LLAMA, WeightDtype.BFLOAT16);
     float[] unadapted = Forward.logits(base, IDS, MASK);
     try (AdapterTrainee trainee = open(base, config(init, false, LoraPatterns.NONE, false))) {
       Golden.assertCloseAtTokens("a new adapter", logits(trainee), unadapted, MASK, 0.05);
       assertThat(logits(trainee)).isNotEqualTo(unadapted);
+      train(trainee);
+      trainee.save(directory.resolve("adapter"));
+      try (PeftAdapter adapter = PeftAdapter.read(directory.resolve("adapter"));
+          AdapterTrainee reopened =
+              AdapterTrainee.open(base, adapter.config(), adapter, 9, new SessionOptions(1))) {
+        float[] trained = logits(trainee);
+        Golden.assertCloseAtTokens("opened again", logits(reopened), trained, MASK, 0.05);
+      }
     }
   }
 

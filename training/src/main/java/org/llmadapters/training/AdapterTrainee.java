@@ -90,8 +90,8 @@ public final class AdapterTrainee implements Trainee {
    * caller closes.
    *
    * @param rates which tell what is trained
-   * @throws IllegalArgumentException if a target matches no module, or if {@code init_lora_weights}
-   *     does not fit the model
+   * @throws IllegalArgumentException if a target matches no module, if {@code init_lora_weights}
+   *     does not fit the model, or if {@code rates} are not equal and there are no factors
    */
   public static AdapterTrainee open(
       BaseModel base,
