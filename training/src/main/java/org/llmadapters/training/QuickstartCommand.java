@@ -23,8 +23,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  llm-adapters quickstart",
-      "  llm-adapters quickstart --output /tmp/quickstart --overwrite",
-      "  llm-adapters quickstart --compare"
+      "  llm-adapters quickstart --compare --output compared --overwrite"
     })
 public final class QuickstartCommand implements Callable<Integer> {
   /** Set by the launcher: the folder of the checkout, which has samples/. */
