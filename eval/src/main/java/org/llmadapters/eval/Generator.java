@@ -331,12 +331,14 @@ public final class Generator implements AutoCloseable {
    * @return [B][T][V]; rows of padding have no meaning
    */
   public synchronized float[][][] logits(int[][] inputIds, int[][] attentionMask) {
-    LogitsFunction logits = current.logits;
-    if (logits == null) {
-      logits = new LogitsFunction(session, current.graph, "full_" + ++fullGraphs);
-      current.logits = logits;
+    LogitsFunction function = current.logits;
+    if (function == null) {
+      // Names in the session's graph must differ.
+      String name = "full_" + List.copyOf(models.values()).indexOf(current);
+      function = new LogitsFunction(session, current.graph, name);
+      current.logits = function;
     }
-    return logits.of(inputIds, attentionMask);
+    return function.of(inputIds, attentionMask);
   }
 
   /** The model that generates. */
