@@ -14,6 +14,7 @@ import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
 import org.llmadapters.adapters.Ia3Config;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.PTuningConfig;
 import org.llmadapters.adapters.PrefixConfig;
 import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.adapters.PromptLearning;
@@ -52,7 +53,14 @@ final class PublishedCountsTest {
           "parallel", bottleneck(Placement.PARALLEL),
           "ia3", Ia3Config.defaults(Architecture.LLAMA),
           "prefix", prefix(10),
-          "prompt", new PromptConfig(PromptLearning.ofEmbeddings(10, LLAMA_7B), Optional.empty()));
+          "prompt", new PromptConfig(PromptLearning.ofEmbeddings(10, LLAMA_7B), Optional.empty()),
+          "p-tuning",
+              new PTuningConfig(
+                  PromptLearning.ofEmbeddings(10, LLAMA_7B),
+                  PTuningConfig.Encoder.MLP,
+                  4096,
+                  2,
+                  0));
 
   private static BottleneckConfig bottleneck(Placement placement) {
     return new BottleneckConfig(
