@@ -56,8 +56,8 @@ final class LoraAdapter implements LinearAdapter {
     return merged;
   }
 
-  private TrainedBiases biases() {
-    return new TrainedBiases(config.variant().bias(), config.targetModules());
+  private TrainedWeights biases() {
+    return new TrainedWeights(config.variant().bias(), config.targetModules());
   }
 
   private List<String> parameterNames() {

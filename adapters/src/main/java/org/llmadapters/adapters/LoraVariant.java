@@ -7,11 +7,12 @@ package org.llmadapters.adapters;
  * @param init {@code init_lora_weights}: what the factors start with
  * @param bias {@code bias}: which biases of the model are trained as well
  */
-public record LoraVariant(boolean useDora, LoraInit init, LoraBias bias) {
+public record LoraVariant(boolean useDora, LoraInit init, TrainedBias bias) {
 
   /** Plain LoRA. */
-  public static final LoraVariant PLAIN = new LoraVariant(false, LoraInit.DEFAULT, LoraBias.NONE);
+  public static final LoraVariant PLAIN =
+      new LoraVariant(false, LoraInit.DEFAULT, TrainedBias.NONE);
 
   /** DoRA, which starts as plain LoRA does. */
-  public static final LoraVariant DORA = new LoraVariant(true, LoraInit.DEFAULT, LoraBias.NONE);
+  public static final LoraVariant DORA = new LoraVariant(true, LoraInit.DEFAULT, TrainedBias.NONE);
 }

@@ -285,7 +285,8 @@ public final class TrainCommand implements Callable<Integer> {
     return Optional.of(
         switch (kind.get()) {
           case LORA -> lora.toConfig(model);
-          case SERIES, PARALLEL -> bottleneck.toConfig(kind.get(), model, lora.targets());
+          case SERIES, PARALLEL ->
+              bottleneck.toConfig(kind.get(), model, lora.targets(), lora.bias(kind.get()));
           case IA3 -> ia3.toConfig(model, lora.targets());
           case PREFIX, PROMPT, P_TUNING -> prompt.toConfig(kind.get(), model);
         });

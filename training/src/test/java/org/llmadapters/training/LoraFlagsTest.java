@@ -11,12 +11,12 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import picocli.CommandLine;
 
 final class LoraFlagsTest {
@@ -61,7 +61,7 @@ final class LoraFlagsTest {
                     Optional.of(new TargetModules.Regex(".*\\.k_proj"))),
                 new LoraPatterns(
                     Map.of("down_proj", 2, "layers.0.q_proj", 6), Map.of("q_proj", 2.5)),
-                new LoraVariant(true, LoraInit.of(LoraInit.Scheme.GAUSSIAN), LoraBias.LORA_ONLY)));
+                new LoraVariant(true, LoraInit.of(LoraInit.Scheme.GAUSSIAN), TrainedBias.ADAPTED)));
     assertThat(config("--target-modules=all-linear").targetModules()).isEqualTo(ALL);
   }
 

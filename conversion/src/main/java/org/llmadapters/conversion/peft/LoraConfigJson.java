@@ -8,12 +8,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
-import org.llmadapters.adapters.LoraBias;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.KnownKeys;
@@ -91,9 +92,9 @@ final class LoraConfigJson {
   /** The configuration in {@code fields}, which stand in {@code file}. */
   static LoraConfig read(Path file, JsonFields fields) {
     KEYS.refuseUnsupported(fields);
-    Optional<LoraBias> bias =
+    Optional<TrainedBias> bias =
         fields.attempt(
-            () -> LoraBias.of(fields.optionalString("bias").orElse(LoraBias.NONE.fileName())));
+            () -> TrainedBias.of(fields.optionalString("bias").orElse("none"), AdapterKind.LORA));
     requireOneOf(fields, "task_type", Set.of("CAUSAL_LM"), "CAUSAL_LM", "no other is supported");
     requireOneOf(
         fields,
@@ -158,7 +159,7 @@ final class LoraConfigJson {
     ObjectNode json = Json.object();
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", baseModelNameOrPath);
-    json.put("bias", config.variant().bias().fileName());
+    json.put("bias", config.variant().bias().fileName(config.kind()));
     json.put("fan_in_fan_out", false);
     json.put("inference_mode", true);
     putInit(json, config.variant().init());

@@ -16,12 +16,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.adapters.BottleneckConfig;
-import org.llmadapters.adapters.LoraBias;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.spec.Activation;
@@ -94,7 +95,7 @@ final class CombinerErrorsTest {
                     0,
                     TargetModules.of("q_proj"),
                     LoraPatterns.NONE,
-                    new LoraVariant(false, LoraInit.DEFAULT, LoraBias.LORA_ONLY)),
+                    new LoraVariant(false, LoraInit.DEFAULT, TrainedBias.ADAPTED)),
                 Q)
             .with(Q + ".bias", new float[4], 4)
             .write(path("biased"));
@@ -106,7 +107,7 @@ final class CombinerErrorsTest {
             Activation.RELU,
             0,
             OptionalDouble.of(1),
-            BottleneckConfig.InitWeights.BERT,
+            new BottleneckVariant(BottleneckConfig.InitWeights.BERT, TrainedBias.NONE),
             BottleneckConfig.Placement.PARALLEL,
             TargetModules.of("q_proj")),
         "tiny",

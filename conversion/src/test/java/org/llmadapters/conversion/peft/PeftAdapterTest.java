@@ -22,12 +22,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
@@ -118,7 +118,7 @@ final class PeftAdapterTest {
                   0.1,
                   new TargetModules.Regex(".*self_attn.*"),
                   LoraPatterns.NONE,
-                  new LoraVariant(false, LoraInit.of("gaussian"), LoraBias.NONE)));
+                  new LoraVariant(false, LoraInit.of("gaussian"), TrainedBias.NONE)));
     }
   }
 
@@ -192,12 +192,13 @@ final class PeftAdapterTest {
 
   @Test
   void namesTheSupportedKinds() throws IOException, URISyntaxException {
-    Path edited = configured("\"peft_type\":\"IA3\"");
+    Path edited = configured("\"peft_type\":\"ADALORA\"");
     assertThatThrownBy(() -> PeftAdapter.read(edited))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             edited.resolve("adapter_config.json")
-                + ": peft_type \"IA3\" is not supported; supported: LORA, BOTTLENECK");
+                + ": peft_type \"ADALORA\" is not supported; supported: LORA, BOTTLENECK, IA3,"
+                + " PREFIX_TUNING, PROMPT_TUNING, P_TUNING");
   }
 
   @Test
@@ -262,7 +263,7 @@ final class PeftAdapterTest {
             0,
             TargetModules.of("q_proj"),
             LoraPatterns.NONE,
-            new LoraVariant(false, LoraInit.DEFAULT, LoraBias.ALL));
+            new LoraVariant(false, LoraInit.DEFAULT, TrainedBias.ALL));
     PeftAdapter.write(
         directory, config, "tiny-llama", List.of(bias), parameter -> new float[] {1, 2, 3});
     try (PeftAdapter adapter = PeftAdapter.read(directory)) {

@@ -16,15 +16,16 @@ import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TFloat32;
 
 /**
- * Biases of the model that are trained with LoRA: each is a parameter called as in the model, which
- * is read in place of the base's and starts as that.
+ * Biases of the model that are trained with an adapter: each is a parameter called as in the model,
+ * which is read in place of the base's and starts as that.
  *
- * <p>Source: PEFT, {@code bias} in {@code tuners/lora/model.py} and {@code utils/save_and_load.py}.
+ * <p>Source: PEFT, {@code bias} in {@code tuners/lora/model.py} and {@code utils/save_and_load.py};
+ * LLM-Adapters, {@code tuners/bottleneck.py}.
  *
  * @param which of them
  * @param targetModules of the adapter
  */
-record TrainedBiases(LoraBias which, TargetModules targetModules) {
+record TrainedWeights(TrainedBias which, TargetModules targetModules) {
   private static final String BIAS = ".bias";
 
   /** Lets all that read one of the biases read its trained value. */
@@ -69,7 +70,7 @@ record TrainedBiases(LoraBias which, TargetModules targetModules) {
   private boolean isTrained(String bias, Set<String> layers) {
     return switch (which) {
       case NONE -> false;
-      case LORA_ONLY -> layers.contains(bias.substring(0, bias.length() - BIAS.length()));
+      case ADAPTED -> layers.contains(bias.substring(0, bias.length() - BIAS.length()));
       case ALL -> true;
     };
   }
