@@ -86,7 +86,7 @@ final class BottleneckAdapter implements LinearAdapter {
   @Override
   public void addTo(Splice splice) {
     LinearAdapter.super.addTo(splice);
-    new TrainedWeights(config.variant().bias(), config.targetModules()).addTo(splice);
+    new TrainedWeights(config.variant().bias(), List.of(), config.targetModules()).addTo(splice);
   }
 
   @Override

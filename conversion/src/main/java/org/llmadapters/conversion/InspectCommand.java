@@ -105,11 +105,12 @@ public final class InspectCommand implements Callable<Integer> {
     for (Inspection.Target target : inspection.targets()) {
       out.printf(
           Locale.ROOT,
-          "  %-16s %6d -> %6d  x %d%n",
+          "  %-16s %6d -> %6d  x %d%s%n",
           target.name(),
           target.inFeatures(),
           target.outFeatures(),
-          target.count());
+          target.count(),
+          target.embedding() ? "  (embedding, for lora alone)" : "");
     }
   }
 
@@ -142,6 +143,9 @@ public final class InspectCommand implements Callable<Integer> {
           line(out, "use_dora", true);
         }
         printBias(out, lora.variant().bias(), lora.kind());
+        if (!lora.variant().modulesToSave().isEmpty()) {
+          line(out, "modules_to_save", String.join(", ", lora.variant().modulesToSave()));
+        }
         if (!lora.patterns().equals(LoraPatterns.NONE)) {
           line(out, "rank_pattern", lora.patterns().rank());
           line(out, "alpha_pattern", lora.patterns().alpha());

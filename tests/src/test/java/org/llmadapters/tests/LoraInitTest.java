@@ -72,7 +72,7 @@ final class LoraInitTest {
 
   private BaseModel base(Architecture family, WeightDtype dtype) throws IOException {
     Path checkpoint = directory.resolve("checkpoint");
-    TinyCheckpoint.write(checkpoint, AdapterContractTest.config(family), dtype);
+    TinyCheckpoint.write(checkpoint, ContractFamilies.config(family), dtype);
     Converter.convert(checkpoint, directory.resolve("base"), dtype, false);
     return BaseModel.open(directory.resolve("base"));
   }

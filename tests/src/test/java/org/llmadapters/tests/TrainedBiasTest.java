@@ -88,7 +88,7 @@ final class TrainedBiasTest {
       String init)
       throws IOException {
     Path checkpoint = directory.resolve("checkpoint");
-    TinyCheckpoint.write(checkpoint, AdapterContractTest.config(family), dtype);
+    TinyCheckpoint.write(checkpoint, ContractFamilies.config(family), dtype);
     Converter.convert(checkpoint, directory.resolve("base"), dtype, false);
     BaseModel base = BaseModel.open(directory.resolve("base"));
     LoraConfig config =

@@ -58,6 +58,12 @@ final class LoraFlags implements KindFlags {
   private String bias = "";
 
   @Option(
+      names = "--modules-to-save",
+      paramLabel = "MODULE,...",
+      description = "Modules that are trained whole as well, e.g. lm_head,embed_tokens.")
+  private @Nullable String modulesToSave;
+
+  @Option(
       names = "--init-lora-weights",
       defaultValue = "true",
       description =
@@ -143,7 +149,8 @@ final class LoraFlags implements KindFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
-        new LoraVariant(useDora, LoraInit.of(initLoraWeights), bias(AdapterKind.LORA)));
+        new LoraVariant(
+            useDora, LoraInit.of(initLoraWeights), bias(AdapterKind.LORA), modulesToSave()));
   }
 
   /** The learning rates of the two factors. */
@@ -174,6 +181,10 @@ final class LoraFlags implements KindFlags {
     return names
         ? new TargetModules.Names(List.of(modules.split(",", -1)))
         : new TargetModules.Regex(modules);
+  }
+
+  private List<String> modulesToSave() {
+    return modulesToSave == null ? List.of() : List.of(modulesToSave.split(",", -1));
   }
 
   private List<Integer> layers() {

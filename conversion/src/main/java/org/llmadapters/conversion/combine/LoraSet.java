@@ -64,6 +64,11 @@ final class LoraSet implements AutoCloseable {
             "%s: trains the model's biases (bias %s), which cannot be added; only plain LoRAs can be"
                 + " combined",
             adapter.directory(), lora.variant().bias().fileName(lora.kind()));
+      } else if (!lora.variant().modulesToSave().isEmpty()) {
+        problems.add(
+            "%s: trains whole modules (modules_to_save %s), which cannot be added; only plain LoRAs"
+                + " can be combined",
+            adapter.directory(), lora.variant().modulesToSave());
       } else {
         loras.add(OpenLora.of(adapter, read, lora, problems));
       }

@@ -129,6 +129,7 @@ final class PeftAdapterTest {
         "\"use_dora\":true",
         "\"rank_pattern\":{\"v_proj\":2,\"layers.1.q_proj\":5}",
         "\"alpha_pattern\":{\"v_proj\":2.5,\"q_proj\":4}",
+        "\"modules_to_save\":[\"lm_head\",\"embed_tokens\"]",
         "\"layers_to_transform\":1",
         "\"layers_to_transform\":[0,1],\"layers_pattern\":\"layers\"",
         "\"exclude_modules\":\".*\\\\.1\\\\..*\",\"target_modules\":\"all-linear\"",
@@ -155,10 +156,14 @@ final class PeftAdapterTest {
       quoteCharacter = '`',
       value = {
         "\"bias\":\"lora\" | bias must be none, lora_only or all, got \"lora\"",
-        "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
-            + " modules are not supported yet",
-        "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
-            + " layer is not supported",
+        "\"modules_to_save\":[3] | modules_to_save must be a list of module names, got []",
+        "\"modules_to_save\":true | modules_to_save must be a list of names, got true",
+        "\"enable_lora\":[false,false] | enable_lora must have 1 to 16 parts, one of them true, got"
+            + " [false, false]",
+        "\"enable_lora\":[] | enable_lora must have 1 to 16 parts, one of them true, got []",
+        "\"enable_lora\":[true,1] | enable_lora must be a list of true and false, got [true,1]",
+        "\"enable_lora\":true | enable_lora must be a list of true and false, got true",
+        "\"enable_lora\":[true],\"use_dora\":true | use_dora cannot be combined with enable_lora",
         "\"init_lora_weights\":\"pissa\" | init_lora_weights is \"pissa\": it changes the base"
             + " model, too; let PEFT convert the adapter to plain LoRA when it saves it"
             + " (path_initial_model_for_weight_conversion)",
