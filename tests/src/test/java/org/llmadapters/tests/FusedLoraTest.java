@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,7 +52,8 @@ final class FusedLoraTest {
           PeftAdapter written = PeftAdapter.read(plain)) {
         Parity.checkLogits(trainee, golden, Parity.ACTIVATIONS);
         String b = "transformer.h.0.self_attention.query_key_value.lora_B.weight";
-        assertThat(written.tensors().get(b).shape()).containsExactly(96L, 8L);
+        assertThat(Objects.requireNonNull(written.tensors().get(b)).shape())
+            .containsExactly(96L, 8L);
       }
     }
   }

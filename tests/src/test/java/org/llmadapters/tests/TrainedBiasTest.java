@@ -74,10 +74,10 @@ final class TrainedBiasTest {
 
   @ParameterizedTest
   @CsvSource({
-    "OPT, all-linear, LORA_ONLY, FLOAT32, false, true",
+    "OPT, all-linear, ADAPTED, FLOAT32, false, true",
     "OPT, q_proj, ALL, BFLOAT16, false, true",
     "GPT_2, c_attn, ALL, FLOAT32, false, pissa",
-    "BLOOM, query_key_value, LORA_ONLY, FLOAT32, true, true"
+    "BLOOM, query_key_value, ADAPTED, FLOAT32, true, true"
   })
   void trainedBiasesTakeThePlaceOfTheBases(
       Architecture family,

@@ -56,6 +56,8 @@ public final class PeftAdapter implements AutoCloseable {
 
   private static final String WRAPPED_BIAS = ".base_layer.bias";
 
+  private static final String WRAPPED_WEIGHT = ".base_layer.weight";
+
   private final AdapterConfig config;
   private final Optional<String> baseModelNameOrPath;
   private final TensorFile file;
@@ -204,7 +206,12 @@ public final class PeftAdapter implements AutoCloseable {
       }
     }
     for (String name : tensors.keySet()) {
-      if (!byName.containsKey(name)) {
+      if (name.endsWith(WRAPPED_WEIGHT)) {
+        problems.add(
+            "%s: is the base's, which PEFT saves where an embedding is a target; save the adapter"
+                + " there with save_embedding_layers=False",
+            name);
+      } else if (!byName.containsKey(name)) {
         String nearest =
             problems.wantsDetail()
                 ? NearestName.of(name, byName.keySet()).map(n -> "; nearest: " + n).orElse("")

@@ -230,6 +230,24 @@ final class PeftAdapterTest {
     }
   }
 
+  @Test
+  void saysWhyItHasAWeightOfTheBase() throws IOException {
+    List<AdapterParameter> written =
+        List.of(parameter(A0, 2, 3), parameter("lm_head.base_layer.weight", 5, 3));
+    write(written, new HashMap<>());
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThatThrownBy(() -> adapter.check(List.of(parameter(A0, 2, 3)), "llama"))
+          .isInstanceOf(FormatException.class)
+          .hasMessage(
+              directory.resolve("adapter_model.safetensors")
+                  + ": 1 tensor do not fit llama\n"
+                  + "  lm_head.base_layer.weight: is the base's, which PEFT saves where an"
+                  + " embedding is a target; save the adapter there with"
+                  + " save_embedding_layers=False\n"
+                  + "List the modules of a model with: llm-adapters inspect --model DIR");
+    }
+  }
+
   private void write(List<AdapterParameter> parameters, Map<String, float[]> values)
       throws IOException {
     PeftAdapter.write(
