@@ -84,6 +84,12 @@ final class BottleneckAdapter implements LinearAdapter {
   }
 
   @Override
+  public void addTo(Splice splice) {
+    LinearAdapter.super.addTo(splice);
+    new TrainedWeights(config.variant().bias(), List.of(), config.targetModules()).addTo(splice);
+  }
+
+  @Override
   public List<MergedWeight> merged(LinearSite site, BaseGraph base) {
     throw new UnsupportedOperationException("a non-linear function is no change of weights");
   }
@@ -104,7 +110,7 @@ final class BottleneckAdapter implements LinearAdapter {
       long out,
       AdapterParameters parameters) {
     long size = config.bottleneckSize();
-    boolean bert = config.initWeights() == InitWeights.BERT;
+    boolean bert = config.variant().initWeights() == InitWeights.BERT;
     Operand<TFloat32> down =
         parameters.trainable(
             DOWN,

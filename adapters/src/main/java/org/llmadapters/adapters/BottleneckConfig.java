@@ -21,7 +21,7 @@ import org.llmadapters.graph.spec.ModuleNames;
  * @param adapterDropout {@code adapter_dropout}: probability of dropping an element of the input,
  *     while training only
  * @param scaling {@code scaling}; empty if it is {@code "learned"}, one number for each module
- * @param initWeights {@code init_weights}: how a new adapter starts
+ * @param variant how a new adapter starts, and which of the model's biases are trained
  * @param placement {@code use_parallel_adapter} and {@code use_adapterp}
  * @param targetModules the linear modules that get an adapter
  */
@@ -30,7 +30,7 @@ public record BottleneckConfig(
     Activation nonLinearity,
     double adapterDropout,
     OptionalDouble scaling,
-    InitWeights initWeights,
+    BottleneckVariant variant,
     Placement placement,
     TargetModules targetModules)
     implements AdapterConfig {

@@ -7,6 +7,7 @@ import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
+import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.family.TFloating;
 
 /** An adapter of linear layers: what it does at one of them. */
@@ -43,9 +44,14 @@ interface LinearAdapter extends Adapter {
   /** The modules that the adapter is for. */
   TargetModules targetModules();
 
+  /** Modules of a base graph that are no linear layers and may be among the targets as well. */
+  default List<String> otherModules(GraphDef base) {
+    return List.of();
+  }
+
   @Override
   default void addTo(Splice splice) {
-    for (LinearSite site : splice.targets(targetModules())) {
+    for (LinearSite site : splice.targets(targetModules(), otherModules(splice.base()))) {
       try (Splice.Part part = splice.part(site.node(""))) {
         LinearParameters parameters =
             new LinearParameters(splice, part, site, splice.adapt(site.module()));

@@ -12,6 +12,7 @@ import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.spec.WeightLayout;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
+import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TFloating;
@@ -23,8 +24,8 @@ import org.tensorflow.types.family.TFloating;
  *
  * <p>By default {@code A} starts uniform in {@code (-1/sqrt(in), 1/sqrt(in))}, which is PEFT's
  * Kaiming initialisation with a = sqrt(5), and {@code B} starts at zero, so a new adapter changes
- * nothing; {@link LoraInit} has the other ways. Parameters are float32 and are rounded to the
- * base's dtype where they are used.
+ * nothing; {@link LoraInit} has the other ways, {@link LoraEmbedding} what differs at an embedding.
+ * Parameters are float32 and are rounded to the base's dtype where they are used.
  *
  * <p>Source: Hu et al. 2021, arXiv:2106.09685; PEFT, {@code tuners/lora/layer.py}.
  */
@@ -46,18 +47,26 @@ final class LoraAdapter implements LinearAdapter {
   @Override
   public void addTo(Splice splice) {
     LinearAdapter.super.addTo(splice);
-    biases().addTo(splice);
+    new LoraEmbedding(config).addTo(splice);
+    trainedWeights().addTo(splice);
   }
 
   @Override
   public List<MergedWeight> merged(BaseGraph base) {
     List<MergedWeight> merged = new ArrayList<>(LinearAdapter.super.merged(base));
-    merged.addAll(biases().merged(base.graphDef()));
+    merged.addAll(new LoraEmbedding(config).merged(base.graphDef()));
+    merged.addAll(trainedWeights().merged(base.graphDef()));
     return merged;
   }
 
-  private TrainedBiases biases() {
-    return new TrainedBiases(config.variant().bias(), config.targetModules());
+  @Override
+  public List<String> otherModules(GraphDef base) {
+    return LoraEmbedding.modules(base);
+  }
+
+  private TrainedWeights trainedWeights() {
+    LoraVariant variant = config.variant();
+    return new TrainedWeights(variant.bias(), variant.modulesToSave(), config.targetModules());
   }
 
   private List<String> parameterNames() {

@@ -21,7 +21,7 @@ import org.llmadapters.graph.spec.ModuleNames;
  * @param useRslora {@code use_rslora}: {@code lora_alpha / sqrt(r)} scales it
  * @param loraDropout {@code lora_dropout}: probability of dropping an element of the input, while
  *     training only
- * @param targetModules the linear modules that get an adapter
+ * @param targetModules the linear modules, and the embedding of the tokens, that get an adapter
  * @param patterns modules with a rank or a {@code lora_alpha} of their own
  * @param variant what sets it apart from plain LoRA
  */
@@ -108,7 +108,7 @@ public record LoraConfig(
         loraDropout,
         targetModules,
         new LoraPatterns(ranks, ownAlphas),
-        new LoraVariant(useDora(), LoraInit.DEFAULT, variant.bias()));
+        new LoraVariant(useDora(), LoraInit.DEFAULT, variant.bias(), variant.modulesToSave()));
   }
 
   @Override

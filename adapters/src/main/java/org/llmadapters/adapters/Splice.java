@@ -90,19 +90,21 @@ final class Splice {
   /**
    * The linear layers that {@code targetModules} names, in the full and in the decode graph.
    *
+   * @param otherModules that it may name as well
    * @throws IllegalArgumentException if one of its names matches nothing
    */
-  List<LinearSite> targets(TargetModules targetModules) {
+  List<LinearSite> targets(TargetModules targetModules, List<String> otherModules) {
     List<LinearSite> sites = Sites.linear(base);
-    List<String> unmatched =
-        targetModules.unmatched(sites.stream().map(LinearSite::module).toList());
+    List<String> modules = new ArrayList<>(otherModules);
+    sites.forEach(site -> modules.add(site.module()));
+    List<String> unmatched = targetModules.unmatched(modules);
     if (!unmatched.isEmpty()) {
       Set<String> known = new TreeSet<>();
-      sites.forEach(site -> known.add(site.module().substring(site.module().lastIndexOf('.') + 1)));
+      modules.forEach(module -> known.add(module.substring(module.lastIndexOf('.') + 1)));
       throw new IllegalArgumentException(
           "target_modules: nothing in the model matches "
               + String.join(", ", unmatched)
-              + "; its linear modules are "
+              + "; its modules are "
               + String.join(", ", known)
               + ". List them with: llm-adapters inspect --model DIR");
     }

@@ -53,7 +53,7 @@ final class BottleneckAdapterTest {
             Activation.TANH,
             dropout,
             scaling,
-            initWeights,
+            new BottleneckVariant(initWeights, TrainedBias.NONE),
             placement,
             TargetModules.of(targets)),
         "default",

@@ -28,7 +28,13 @@ final class BottleneckConfigTest {
       Placement placement,
       TargetModules targets) {
     return new BottleneckConfig(
-        size, Activation.TANH, dropout, scaling, InitWeights.BERT, placement, targets);
+        size,
+        Activation.TANH,
+        dropout,
+        scaling,
+        new BottleneckVariant(InitWeights.BERT, TrainedBias.NONE),
+        placement,
+        targets);
   }
 
   private static BottleneckConfig config(int size, double dropout, double scaling) {

@@ -107,7 +107,7 @@ final class InitialValuesTest {
             0,
             TargetModules.of("m"),
             LoraPatterns.NONE,
-            new LoraVariant(false, parsed, LoraBias.NONE)),
+            new LoraVariant(false, parsed, TrainedBias.NONE)),
         List.of("m"),
         List.of(
             new AdapterParameter(

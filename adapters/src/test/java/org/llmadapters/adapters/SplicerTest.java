@@ -254,8 +254,8 @@ final class SplicerTest {
     assertThatThrownBy(() -> splice(config, Mode.INFERENCE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
-            "target_modules: nothing in the model matches query_key_value, c_attn; its linear"
-                + " modules are down_proj, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj,"
+            "target_modules: nothing in the model matches query_key_value, c_attn; its modules are"
+                + " down_proj, embed_tokens, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj,"
                 + " v_proj. List them with: llm-adapters inspect --model DIR");
   }
 
@@ -265,7 +265,7 @@ final class SplicerTest {
     assertThatThrownBy(() -> splice(config, Mode.INFERENCE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith(
-            "target_modules: nothing in the model matches layers\\.0\\.q_proj; its linear modules");
+            "target_modules: nothing in the model matches layers\\.0\\.q_proj; its modules are");
   }
 
   @ParameterizedTest

@@ -37,7 +37,7 @@ final class StoredAdapterTest {
             0.25,
             TargetModules.of("m"),
             new LoraPatterns(ranks, Map.of("m", 1.5)),
-            new LoraVariant(true, OLORA, LoraBias.NONE)),
+            new LoraVariant(true, OLORA, TrainedBias.NONE)),
         List.of("m"),
         List.of(
             new AdapterParameter(

@@ -9,15 +9,16 @@ import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.Ia3Config;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.PTuningConfig;
 import org.llmadapters.adapters.PrefixConfig;
 import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.Sizes;
@@ -104,11 +105,12 @@ public final class InspectCommand implements Callable<Integer> {
     for (Inspection.Target target : inspection.targets()) {
       out.printf(
           Locale.ROOT,
-          "  %-16s %6d -> %6d  x %d%n",
+          "  %-16s %6d -> %6d  x %d%s%n",
           target.name(),
           target.inFeatures(),
           target.outFeatures(),
-          target.count());
+          target.count(),
+          target.embedding() ? "  (embedding, for lora alone)" : "");
     }
   }
 
@@ -140,8 +142,9 @@ public final class InspectCommand implements Callable<Integer> {
         if (lora.useDora()) {
           line(out, "use_dora", true);
         }
-        if (lora.variant().bias() != LoraBias.NONE) {
-          line(out, "bias", lora.variant().bias().fileName());
+        printBias(out, lora.variant().bias(), lora.kind());
+        if (!lora.variant().modulesToSave().isEmpty()) {
+          line(out, "modules_to_save", String.join(", ", lora.variant().modulesToSave()));
         }
         if (!lora.patterns().equals(LoraPatterns.NONE)) {
           line(out, "rank_pattern", lora.patterns().rank());
@@ -156,6 +159,7 @@ public final class InspectCommand implements Callable<Integer> {
         line(out, "adapter_dropout", bottleneck.adapterDropout());
         OptionalDouble scaling = bottleneck.scaling();
         line(out, "scaling", scaling.isPresent() ? scaling.getAsDouble() : "learned");
+        printBias(out, bottleneck.variant().bias(), bottleneck.kind());
         line(out, "target_modules", text(bottleneck.targetModules()));
       }
       case IA3 -> {
@@ -182,6 +186,12 @@ public final class InspectCommand implements Callable<Integer> {
         line(out, "encoder_reparameterization_type", prompt.encoder());
         line(out, "encoder_hidden_size", prompt.encoderHiddenSize());
       }
+    }
+  }
+
+  private static void printBias(PrintWriter out, TrainedBias bias, AdapterKind kind) {
+    if (bias != TrainedBias.NONE) {
+      line(out, "bias", bias.fileName(kind));
     }
   }
 

@@ -21,6 +21,7 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.EmbeddingSite;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
 
@@ -32,7 +33,7 @@ import org.llmadapters.graph.rewrite.Sites;
  * @param dtype of its weights
  * @param groups number of parameters by the part of the model they belong to, e.g. {@code
  *     model.layers.*.self_attn}
- * @param targets the linear modules that an adapter may be for
+ * @param targets the modules that an adapter may be for
  * @param tokenizer that came with the model
  * @param adapter that was looked at, which fits
  */
@@ -57,8 +58,10 @@ public record Inspection(
    * @param inFeatures width of the input
    * @param outFeatures width of the output
    * @param count how many modules have this name and these sizes
+   * @param embedding whether it is the embedding of the tokens, which LoRA alone takes
    */
-  public record Target(String name, long inFeatures, long outFeatures, int count) {}
+  public record Target(
+      String name, long inFeatures, long outFeatures, int count, boolean embedding) {}
 
   /**
    * A tokenizer.
@@ -156,18 +159,34 @@ public record Inspection(
 
   private static List<Target> targets(BaseGraph graph) {
     Map<Target, Integer> counts = new LinkedHashMap<>();
+    for (EmbeddingSite site : Sites.tokenEmbeddings(graph.graphDef())) {
+      if (site.scope().isEmpty()) {
+        counts.put(new Target(lastName(site.module()), site.rows(), site.width(), 1, true), 1);
+      }
+    }
     for (LinearSite site : Sites.linear(graph.graphDef())) {
       if (site.scope().isEmpty()) {
-        String name = site.module().substring(site.module().lastIndexOf('.') + 1);
-        counts.merge(new Target(name, site.inFeatures(), site.outFeatures(), 1), 1, Integer::sum);
+        counts.merge(
+            new Target(lastName(site.module()), site.inFeatures(), site.outFeatures(), 1, false),
+            1,
+            Integer::sum);
       }
     }
     List<Target> targets = new ArrayList<>();
     counts.forEach(
         (target, count) ->
             targets.add(
-                new Target(target.name(), target.inFeatures(), target.outFeatures(), count)));
+                new Target(
+                    target.name(),
+                    target.inFeatures(),
+                    target.outFeatures(),
+                    count,
+                    target.embedding())));
     return targets;
+  }
+
+  private static String lastName(String module) {
+    return module.substring(module.lastIndexOf('.') + 1);
   }
 
   private static Optional<TokenizerFile> tokenizer(Path assets) throws IOException {

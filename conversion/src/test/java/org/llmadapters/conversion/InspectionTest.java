@@ -36,14 +36,15 @@ final class InspectionTest {
     assertThat(inspection.parameters()).isEqualTo(26_368);
     assertThat(inspection.targets())
         .containsExactlyInAnyOrder(
-            new Target("q_proj", 32, 32, 3),
-            new Target("k_proj", 32, 16, 3),
-            new Target("v_proj", 32, 16, 3),
-            new Target("o_proj", 32, 32, 3),
-            new Target("gate_proj", 32, 48, 3),
-            new Target("up_proj", 32, 48, 3),
-            new Target("down_proj", 48, 32, 3),
-            new Target("lm_head", 32, 97, 1));
+            new Target("embed_tokens", 97, 32, 1, true),
+            new Target("q_proj", 32, 32, 3, false),
+            new Target("k_proj", 32, 16, 3, false),
+            new Target("v_proj", 32, 16, 3, false),
+            new Target("o_proj", 32, 32, 3, false),
+            new Target("gate_proj", 32, 48, 3, false),
+            new Target("up_proj", 32, 48, 3, false),
+            new Target("down_proj", 48, 32, 3, false),
+            new Target("lm_head", 32, 97, 1, false));
     assertThat(inspection.tokenizer()).isEmpty();
     assertThat(inspection.adapter()).isEmpty();
   }
@@ -98,6 +99,7 @@ final class InspectionTest {
               lm_head                                  3104
 
             names for --target-modules (or a regular expression for the whole path):
+              embed_tokens         97 ->     32  x 1  (embedding, for lora alone)
               q_proj               32 ->     32  x 2
               k_proj               32 ->     32  x 2
               v_proj               32 ->     32  x 2
@@ -133,8 +135,8 @@ final class InspectionTest {
         .isInstanceOf(FormatException.class)
         .hasMessage(
             adapter.resolve("adapter_config.json")
-                + ": target_modules: nothing in the model matches query_key; its linear modules are"
-                + " down_proj, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj, v_proj. List"
+                + ": target_modules: nothing in the model matches query_key; its modules are"
+                + " down_proj, embed_tokens, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj, v_proj. List"
                 + " them with: llm-adapters inspect --model DIR");
   }
 

@@ -48,6 +48,8 @@ final class BottleneckCommandsTest {
         "0.25",
         "--scaling",
         "learned",
+        "--bias",
+        "adapter_only",
         "--max-steps",
         2,
         "--batch-size",
@@ -62,6 +64,7 @@ final class BottleneckCommandsTest {
             "\"bottleneck_size\":5",
             "\"non_linearity\":\"gelu\"",
             "\"adapter_dropout\":0.25",
+            "\"bias\":\"adapter_only\"",
             "\"scaling\":\"learned\"",
             "\"target_modules\":[\"fc2\"]",
             "\"use_adapterp\":true",
@@ -71,9 +74,9 @@ final class BottleneckCommandsTest {
     assertThat(again.resolve("adapter_model.safetensors"))
         .hasSameBinaryContentAs(run.resolve("adapter_model.safetensors"));
 
-    // two layers of 32 -> 5 -> 32 and one scale
+    // two layers of 32 -> 5 -> 32, one scale and a bias of 32
     String inspected = CommandRun.succeed("inspect", "--model", base, "--adapter", run);
-    assertThat(inspected).contains("series", "learned", "gelu", "642");
+    assertThat(inspected).contains("series", "learned", "gelu", "adapter_only", "706");
 
     Path models = directory.resolve("models");
     CommandRun.succeed("export", "--model", base, "--adapter", run, "--output", models);
@@ -137,6 +140,23 @@ final class BottleneckCommandsTest {
         "--adapter",
         "parallel",
         "--use-adapterp");
+    trainFails(
+        base,
+        "bias must be none, adapter_only or all, got \"lora_only\"",
+        "--adapter",
+        "parallel",
+        "--target-modules",
+        "q_proj",
+        "--bias",
+        "lora_only");
+    trainFails(
+        base,
+        "--bias is an option of --adapter lora or --adapter series or --adapter parallel, got"
+            + " --adapter ia3",
+        "--adapter",
+        "ia3",
+        "--bias",
+        "all");
     trainFails(
         base,
         "--scaling must be a number or learned, got big",

@@ -21,12 +21,14 @@ import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.Ia3Config;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.PTuningConfig;
 import org.llmadapters.adapters.PrefixConfig;
 import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.adapters.PromptLearning;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.spec.Activation;
@@ -70,7 +72,7 @@ final class ContractKinds {
                       Activation.TANH,
                       0,
                       OptionalDouble.of(2),
-                      InitWeights.BERT,
+                      new BottleneckVariant(InitWeights.BERT, TrainedBias.NONE),
                       Placement.ADAPTER_H,
                       targets(family, mlp(family))),
               false,
@@ -86,7 +88,7 @@ final class ContractKinds {
                       Activation.GELU,
                       0,
                       OptionalDouble.empty(),
-                      InitWeights.MAM_ADAPTER,
+                      new BottleneckVariant(InitWeights.MAM_ADAPTER, TrainedBias.NONE),
                       Placement.PARALLEL,
                       targets(family, attentionAndMlp(family))),
               true,

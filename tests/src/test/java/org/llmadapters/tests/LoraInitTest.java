@@ -16,12 +16,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.MergeConfig;
@@ -56,7 +56,7 @@ final class LoraInitTest {
   private static LoraConfig config(
       String init, boolean rslora, LoraPatterns patterns, boolean dora) {
     return new LoraConfig(
-        4, 5, rslora, 0, ALL, patterns, new LoraVariant(dora, LoraInit.of(init), LoraBias.NONE));
+        4, 5, rslora, 0, ALL, patterns, new LoraVariant(dora, LoraInit.of(init), TrainedBias.NONE));
   }
 
   static Stream<Arguments> starts() {
@@ -209,7 +209,7 @@ final class LoraInitTest {
             0,
             TargetModules.of("0.self_attn.k_proj", "1.mlp.up_proj"),
             LoraPatterns.NONE,
-            new LoraVariant(false, LoraInit.of("pissa"), LoraBias.NONE));
+            new LoraVariant(false, LoraInit.of("pissa"), TrainedBias.NONE));
     assertThatThrownBy(() -> open(base, config))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(

@@ -8,7 +8,9 @@ import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.arch.Architecture;
 import picocli.CommandLine.Option;
@@ -56,10 +58,12 @@ final class BottleneckFlags implements KindFlags {
    * The configuration of a {@code kind} that is one of these.
    *
    * @param model base SavedModel, which tells the default targets
+   * @param bias which of its biases are trained
    * @throws IllegalArgumentException if an option is out of its range, or if there are no {@code
    *     targets} and the family has no default ones
    */
-  BottleneckConfig toConfig(AdapterKind kind, Path model, Optional<TargetModules> targets)
+  BottleneckConfig toConfig(
+      AdapterKind kind, Path model, Optional<TargetModules> targets, TrainedBias bias)
       throws IOException {
     Placement placement = placement(kind);
     return new BottleneckConfig(
@@ -67,7 +71,7 @@ final class BottleneckFlags implements KindFlags {
         BottleneckConfig.nonLinearity(nonLinearity),
         adapterDropout,
         scaling(),
-        InitWeights.BERT,
+        new BottleneckVariant(InitWeights.BERT, bias),
         placement,
         targets.isPresent() ? targets.get() : defaultTargets(kind, model, placement));
   }

@@ -6,7 +6,8 @@ import org.llmadapters.graph.Weight;
 
 /**
  * How fast LoRA's two factors learn: {@code lora_A} at the learning rate or not at all, {@code
- * lora_B} at that rate or a multiple of it.
+ * lora_B} at that rate or a multiple of it. The A of an embedding starts at zero, with which B
+ * learns nothing, and is always trained.
  *
  * <p>Source: LoRA+: Hayou et al. 2024, arXiv:2402.12354; LoRA-FA: Zhang et al. 2023,
  * arXiv:2308.03303; PEFT, {@code optimizers/loraplus.py}.
@@ -68,7 +69,7 @@ public record FactorRates(double loraplusLrRatio, boolean loraFa) {
   }
 
   private static boolean isA(Weight variable) {
-    return variable.name().contains(".lora_A") || variable.name().contains(".lora_embedding_A");
+    return variable.name().contains(".lora_A");
   }
 
   private static boolean isB(Weight variable) {

@@ -10,18 +10,24 @@ import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterKind;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.BaseModel;
 import picocli.CommandLine.Option;
 
 /** The options of LoRA, named as in PEFT. */
 final class LoraFlags implements KindFlags {
   private static final String TARGET_MODULES = "--target-modules";
+
+  private static final String BIAS = "--bias";
+
+  /** The other kinds with which biases are trained. */
+  private static final Set<AdapterKind> WITH_BIAS =
+      Set.of(AdapterKind.SERIES, AdapterKind.PARALLEL);
 
   /** The other kinds that sit at modules. */
   private static final Set<AdapterKind> WITH_MODULES =
@@ -45,11 +51,17 @@ final class LoraFlags implements KindFlags {
   private boolean useDora;
 
   @Option(
-      names = "--bias",
+      names = BIAS,
       defaultValue = "none",
       description =
-          "Train the model's biases as well: none, lora_only for those of adapted layers, or all (default ${DEFAULT-VALUE}).")
+          "Train the model's biases as well: none, lora_only (of series and parallel adapters: adapter_only) for those of adapted layers, or all (default ${DEFAULT-VALUE}).")
   private String bias = "";
+
+  @Option(
+      names = "--modules-to-save",
+      paramLabel = "MODULE,...",
+      description = "Modules that are trained whole as well, e.g. lm_head,embed_tokens.")
+  private @Nullable String modulesToSave;
 
   @Option(
       names = "--init-lora-weights",
@@ -103,11 +115,12 @@ final class LoraFlags implements KindFlags {
       description = "Other alphas for some modules, e.g. down_proj=4.")
   private @Nullable String alphaPattern;
 
-  /** {@code --target-modules} is shared. */
+  /** {@code --target-modules} and {@code --bias} are shared. */
   @Override
   public boolean isFor(AdapterKind kind, String option) {
     return kind == AdapterKind.LORA
-        || (option.equals(TARGET_MODULES) && WITH_MODULES.contains(kind));
+        || (option.equals(TARGET_MODULES) && WITH_MODULES.contains(kind))
+        || (option.equals(BIAS) && WITH_BIAS.contains(kind));
   }
 
   /**
@@ -137,12 +150,26 @@ final class LoraFlags implements KindFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
+<<<<<<< HEAD
         new LoraVariant(useDora || dora, LoraInit.of(initLoraWeights), LoraBias.of(bias)));
+=======
+        new LoraVariant(
+            useDora, LoraInit.of(initLoraWeights), bias(AdapterKind.LORA), modulesToSave()));
+>>>>>>> lora2
   }
 
   /** The learning rates of the two factors. */
   FactorRates rates() {
     return new FactorRates(loraplusLrRatio, loraFa);
+  }
+
+  /**
+   * The biases that {@code --bias} asks for.
+   *
+   * @throws IllegalArgumentException if it is no value for {@code kind}
+   */
+  TrainedBias bias(AdapterKind kind) {
+    return TrainedBias.of(bias, kind);
   }
 
   /** What {@code --target-modules} names, if it is given. */
@@ -159,6 +186,10 @@ final class LoraFlags implements KindFlags {
     return names
         ? new TargetModules.Names(List.of(modules.split(",", -1)))
         : new TargetModules.Regex(modules);
+  }
+
+  private List<String> modulesToSave() {
+    return modulesToSave == null ? List.of() : List.of(modulesToSave.split(",", -1));
   }
 
   private List<Integer> layers() {

@@ -11,12 +11,12 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import picocli.CommandLine;
 
 final class LoraFlagsTest {
@@ -43,6 +43,7 @@ final class LoraFlagsTest {
                 "--use-dora",
                 "--init-lora-weights=gaussian",
                 "--bias=lora_only",
+                "--modules-to-save=lm_head,embed_tokens",
                 "--target-modules=q_proj",
                 "--layers-to-transform=0,11",
                 "--exclude-modules=.*\\.k_proj",
@@ -61,7 +62,11 @@ final class LoraFlagsTest {
                     Optional.of(new TargetModules.Regex(".*\\.k_proj"))),
                 new LoraPatterns(
                     Map.of("down_proj", 2, "layers.0.q_proj", 6), Map.of("q_proj", 2.5)),
-                new LoraVariant(true, LoraInit.of(LoraInit.Scheme.GAUSSIAN), LoraBias.LORA_ONLY)));
+                new LoraVariant(
+                    true,
+                    LoraInit.of(LoraInit.Scheme.GAUSSIAN),
+                    TrainedBias.ADAPTED,
+                    List.of("lm_head", "embed_tokens"))));
     assertThat(config("--target-modules=all-linear").targetModules()).isEqualTo(ALL);
   }
 
@@ -83,6 +88,8 @@ final class LoraFlagsTest {
         "--rank-pattern=q_proj=1.5 | --rank-pattern: got \"q_proj=1.5\", expected a module and a"
             + " number such as down_proj=2",
         "--alpha-pattern=q_proj=-1 | alpha_pattern, q_proj must be in (0, 1e9), got -1.0",
+        "--modules-to-save=lm_head, | modules_to_save must be a list of module names, got"
+            + " [lm_head, ]",
         "--bias=adapter_only | bias must be none, lora_only or all, got \"adapter_only\"",
         "--init-lora-weights=corda | init_lora_weights must be true, false, gaussian, orthogonal,"
             + " pissa, pissa_niter_N with N up to 999, or olora, got corda",

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.DirectoryKind;
 import org.llmadapters.conversion.combine.CombinationType.Operands;
 import org.llmadapters.conversion.combine.CombinationType.Pruning;
@@ -59,11 +59,16 @@ final class LoraSet implements AutoCloseable {
             "%s: is a DoRA (use_dora), whose magnitudes cannot be added; only plain LoRAs can be"
                 + " combined",
             adapter.directory());
-      } else if (lora.variant().bias() != LoraBias.NONE) {
+      } else if (lora.variant().bias() != TrainedBias.NONE) {
         problems.add(
             "%s: trains the model's biases (bias %s), which cannot be added; only plain LoRAs can be"
                 + " combined",
-            adapter.directory(), lora.variant().bias().fileName());
+            adapter.directory(), lora.variant().bias().fileName(lora.kind()));
+      } else if (!lora.variant().modulesToSave().isEmpty()) {
+        problems.add(
+            "%s: trains whole modules (modules_to_save %s), which cannot be added; only plain LoRAs"
+                + " can be combined",
+            adapter.directory(), lora.variant().modulesToSave());
       } else {
         loras.add(OpenLora.of(adapter, read, lora, problems));
       }

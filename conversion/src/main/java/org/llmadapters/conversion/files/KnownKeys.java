@@ -42,7 +42,8 @@ public record KnownKeys(
                             fields.problem("%s is %s: %s", key, Json.describe(value), reason)));
   }
 
-  private static boolean isSet(JsonNode value) {
+  /** Whether a value is neither false nor empty. */
+  public static boolean isSet(JsonNode value) {
     return value.isContainerNode() ? !value.isEmpty() : !value.isBoolean() || value.booleanValue();
   }
 

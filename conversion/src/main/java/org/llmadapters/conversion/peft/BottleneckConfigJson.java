@@ -7,10 +7,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.KnownKeys;
@@ -56,7 +59,6 @@ final class BottleneckConfigJson {
   /** The configuration in {@code fields}, which stand in {@code file}. */
   static BottleneckConfig read(Path file, JsonFields fields) {
     KEYS.refuseUnsupported(fields);
-    requireValue(fields, "bias", "none", "trained biases are not supported yet");
     requireValue(fields, "task_type", "CAUSAL_LM", "no other is supported");
     int bottleneckSize = fields.intOr("bottleneck_size", 256);
     Optional<Activation> nonLinearity =
@@ -71,6 +73,9 @@ final class BottleneckConfigJson {
             () ->
                 InitWeights.of(
                     fields.optionalString("init_weights").orElse(InitWeights.BERT.fileName())));
+    Optional<TrainedBias> bias =
+        fields.attempt(
+            () -> TrainedBias.of(fields.optionalString("bias").orElse("none"), AdapterKind.SERIES));
     boolean parallel = fields.booleanOr("use_parallel_adapter", false);
     boolean adapterp = fields.booleanOr("use_adapterp", false);
     Placement placement =
@@ -84,7 +89,7 @@ final class BottleneckConfigJson {
                     nonLinearity.orElseThrow(),
                     adapterDropout,
                     scaling,
-                    initWeights.orElseThrow(),
+                    new BottleneckVariant(initWeights.orElseThrow(), bias.orElseThrow()),
                     placement,
                     targets.orElseThrow()));
     KEYS.log(file, fields, KEYS.unknown(fields));
@@ -115,10 +120,10 @@ final class BottleneckConfigJson {
     ObjectNode json = Json.object();
     json.put("adapter_dropout", config.adapterDropout());
     json.put("base_model_name_or_path", baseModelNameOrPath);
-    json.put("bias", "none");
+    json.put("bias", config.variant().bias().fileName(config.kind()));
     json.put("bottleneck_size", config.bottleneckSize());
     json.put("inference_mode", true);
-    json.put("init_weights", config.initWeights().fileName());
+    json.put("init_weights", config.variant().initWeights().fileName());
     json.putNull("modules_to_save");
     json.put("non_linearity", config.nonLinearity().hfName());
     json.put("peft_type", config.kind().peftType());

@@ -4,23 +4,25 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
-import org.llmadapters.adapters.LoraBias;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.KnownKeys;
 
 /**
  * {@code adapter_config.json} of LoRA, with the keys and defaults of PEFT's {@code LoraConfig} and
- * those of LLM-Adapters' older one.
+ * those of LLM-Adapters' older one, whose {@code enable_lora} is read as {@link FusedLora} says.
  */
 final class LoraConfigJson {
   private static final String INIT = "init_lora_weights";
@@ -42,7 +44,13 @@ final class LoraConfigJson {
           "layers_pattern",
           "exclude_modules",
           "bias",
+          "enable_lora",
+          "modules_to_save",
           INIT);
+
+  /** What LLM-Adapters, which has {@code enable_lora}, does not have. */
+  private static final List<String> NOT_WITH_ENABLE_LORA =
+      List.of("use_rslora", "use_dora", "rank_pattern", "alpha_pattern");
 
   /** Keys that would change the computation unless they are absent, null, false or empty. */
   private static final Map<String, String> UNSUPPORTED =
@@ -50,8 +58,6 @@ final class LoraConfigJson {
           Map.entry("use_qalora", "QA-LoRA is not supported"),
           Map.entry("use_bdlora", "block-diagonal LoRA is not supported"),
           Map.entry("lora_bias", "a bias of lora_B is not supported yet"),
-          Map.entry("modules_to_save", "fully trained modules are not supported yet"),
-          Map.entry("enable_lora", "LoRA on parts of a fused layer is not supported"),
           Map.entry("layer_replication", "replicated layers are not supported"),
           Map.entry("target_parameters", "parameters as targets are not supported"),
           Map.entry("trainable_token_indices", "trained tokens are not supported"),
@@ -91,9 +97,9 @@ final class LoraConfigJson {
   /** The configuration in {@code fields}, which stand in {@code file}. */
   static LoraConfig read(Path file, JsonFields fields) {
     KEYS.refuseUnsupported(fields);
-    Optional<LoraBias> bias =
+    Optional<TrainedBias> bias =
         fields.attempt(
-            () -> LoraBias.of(fields.optionalString("bias").orElse(LoraBias.NONE.fileName())));
+            () -> TrainedBias.of(fields.optionalString("bias").orElse("none"), AdapterKind.LORA));
     requireOneOf(fields, "task_type", Set.of("CAUSAL_LM"), "CAUSAL_LM", "no other is supported");
     requireOneOf(
         fields,
@@ -102,14 +108,21 @@ final class LoraConfigJson {
         "true",
         "it changes the base model, too; let PEFT convert the adapter to plain LoRA when it saves"
             + " it (path_initial_model_for_weight_conversion)");
-    int r = fields.intOr("r", 8);
-    double loraAlpha = fields.doubleOr("lora_alpha", 8);
+    Optional<FusedLora> fused = FusedLora.read(fields);
+    if (fused.isPresent()) {
+      NOT_WITH_ENABLE_LORA.stream()
+          .flatMap(key -> fields.node(key).filter(KnownKeys::isSet).map(value -> key).stream())
+          .forEach(key -> fields.problem("%s cannot be combined with enable_lora", key));
+    }
+    int parts = fused.map(FusedLora::enabled).orElse(1);
+    int r = (int) Math.min(Integer.MAX_VALUE, (long) parts * fields.intOr("r", 8));
+    double loraAlpha = parts * fields.doubleOr("lora_alpha", 8);
     double loraDropout = fields.doubleOr("lora_dropout", 0);
     boolean useRslora = fields.booleanOr("use_rslora", false);
     boolean useDora = fields.booleanOr("use_dora", false);
     Optional<TargetModules> targets = TargetModulesJson.read(fields);
-    Map<String, Integer> ranks = pattern(fields, "rank_pattern", JsonFields::requireInt);
-    Map<String, Double> alphas = pattern(fields, "alpha_pattern", JsonFields::requireDouble);
+    Map<String, Integer> rankPattern = pattern(fields, "rank_pattern", JsonFields::requireInt);
+    Map<String, Double> alphaPattern = pattern(fields, "alpha_pattern", JsonFields::requireDouble);
     LoraConfig config =
         fields.build(
             () ->
@@ -119,8 +132,12 @@ final class LoraConfigJson {
                     useRslora,
                     loraDropout,
                     targets.orElseThrow(),
-                    new LoraPatterns(ranks, alphas),
-                    new LoraVariant(useDora, init(fields), bias.orElseThrow())));
+                    new LoraPatterns(rankPattern, alphaPattern),
+                    new LoraVariant(
+                        useDora,
+                        init(fields),
+                        bias.orElseThrow(),
+                        TargetModulesJson.names(fields, "modules_to_save"))));
     KEYS.log(file, fields, KEYS.unknown(fields));
     return config;
   }
@@ -158,13 +175,13 @@ final class LoraConfigJson {
     ObjectNode json = Json.object();
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", baseModelNameOrPath);
-    json.put("bias", config.variant().bias().fileName());
+    json.put("bias", config.variant().bias().fileName(config.kind()));
     json.put("fan_in_fan_out", false);
     json.put("inference_mode", true);
     putInit(json, config.variant().init());
     putAlpha(json, "lora_alpha", config.loraAlpha());
     json.put("lora_dropout", config.loraDropout());
-    json.putNull("modules_to_save");
+    TargetModulesJson.putNames(json, "modules_to_save", config.variant().modulesToSave());
     json.put("peft_type", config.kind().peftType());
     json.put("r", config.r());
     json.putNull("revision");

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
@@ -32,9 +33,11 @@ import org.llmadapters.graph.config.WeightDtype;
  *   adapter_model.safetensors  one tensor per parameter, called base_model.model. + its name, e.g.
  *                              base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
  *                              base_model.model.model.layers.0.mlp.up_proj.adapter_down.weight
+ *                              a weight that is trained whole: ... + its name in the model
  *                              a bias that is trained: ... + its name in the model, or X.base_layer.bias
  *                              for X.bias, as PEFT 0.21 writes it
  *                              or, of virtual tokens, prompt_embeddings as it is
+ *                              with enable_lora, as {@link FusedLora} says
  *   adapter_model.bin          the same in PyTorch's format, read where there is no other
  * </pre>
  *
@@ -53,20 +56,25 @@ public final class PeftAdapter implements AutoCloseable {
 
   private static final String WRAPPED_BIAS = ".base_layer.bias";
 
+  private static final String WRAPPED_WEIGHT = ".base_layer.weight";
+
   private final AdapterConfig config;
   private final Optional<String> baseModelNameOrPath;
   private final TensorFile file;
   private final Map<String, TensorInfo> tensors;
+  private final Optional<FusedLora> fused;
 
   private PeftAdapter(
       AdapterConfig config,
       Optional<String> baseModelNameOrPath,
       TensorFile file,
-      Map<String, TensorInfo> tensors) {
+      Map<String, TensorInfo> tensors,
+      Optional<FusedLora> fused) {
     this.config = config;
     this.baseModelNameOrPath = baseModelNameOrPath;
     this.file = file;
     this.tensors = tensors;
+    this.fused = fused;
   }
 
   /**
@@ -82,10 +90,16 @@ public final class PeftAdapter implements AutoCloseable {
     }
     JsonFields fields = JsonFields.of(configFile, Json.readObject(configFile));
     AdapterConfig config = AdapterConfigJson.read(configFile, fields);
+    Optional<FusedLora> fused =
+        config.kind() == AdapterKind.LORA ? FusedLora.read(fields) : Optional.empty();
     TensorFile file = openTensors(directory);
     try {
       return new PeftAdapter(
-          config, fields.optionalString("base_model_name_or_path"), file, strip(file));
+          config,
+          fields.optionalString("base_model_name_or_path"),
+          file,
+          strip(file, fused),
+          fused);
     } catch (FormatException e) {
       file.close();
       throw e;
@@ -106,7 +120,7 @@ public final class PeftAdapter implements AutoCloseable {
         PYTORCH_FILE);
   }
 
-  private static Map<String, TensorInfo> strip(TensorFile file) {
+  private static Map<String, TensorInfo> strip(TensorFile file, Optional<FusedLora> fused) {
     Problems problems = new Problems();
     Map<String, TensorInfo> tensors = new LinkedHashMap<>();
     for (TensorInfo tensor : file.tensors().values()) {
@@ -118,7 +132,8 @@ public final class PeftAdapter implements AutoCloseable {
         problems.add("%s: dtype %s, expected F32, BF16, F16 or F64", tensor.name(), tensor.dtype());
       } else {
         String name = parameter(tensor.name().substring(PREFIX.length()));
-        TensorInfo other = tensors.put(name, tensor);
+        TensorInfo other =
+            tensors.put(name, fused.isEmpty() ? tensor : fused.get().plain(tensor, problems));
         if (other != null) {
           problems.add("%s: is the same bias as %s", tensor.name(), other.name());
         }
@@ -151,7 +166,7 @@ public final class PeftAdapter implements AutoCloseable {
     return baseModelNameOrPath;
   }
 
-  /** The tensors by {@link AdapterParameter#name}. */
+  /** The tensors by {@link AdapterParameter#name}, in the shapes that {@link #tensor} gives. */
   public Map<String, TensorInfo> tensors() {
     return tensors;
   }
@@ -165,7 +180,10 @@ public final class PeftAdapter implements AutoCloseable {
    */
   public float[] tensor(String name) throws IOException {
     TensorInfo tensor = tensors.get(name);
-    return file.readFloats(tensor == null ? key(name) : tensor.name());
+    if (tensor == null || fused.isEmpty()) {
+      return file.readFloats(tensor == null ? key(name) : tensor.name());
+    }
+    return fused.get().expanded(tensor, file.readFloats(tensor.name()));
   }
 
   /**
@@ -188,7 +206,12 @@ public final class PeftAdapter implements AutoCloseable {
       }
     }
     for (String name : tensors.keySet()) {
-      if (!byName.containsKey(name)) {
+      if (name.endsWith(WRAPPED_WEIGHT)) {
+        problems.add(
+            "%s: is the base's, which PEFT saves where an embedding is a target; save the adapter"
+                + " there with save_embedding_layers=False",
+            name);
+      } else if (!byName.containsKey(name)) {
         String nearest =
             problems.wantsDetail()
                 ? NearestName.of(name, byName.keySet()).map(n -> "; nearest: " + n).orElse("")

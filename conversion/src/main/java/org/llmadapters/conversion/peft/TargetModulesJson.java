@@ -30,8 +30,7 @@ final class TargetModulesJson {
   static Optional<TargetModules> read(JsonFields fields) {
     Optional<TargetModules> targets = readModules(fields);
     List<Integer> layers = fields.ints("layers_to_transform");
-    List<String> layersPattern =
-        fields.node("layers_pattern").map(TargetModulesJson::strings).orElse(List.of());
+    List<String> layersPattern = names(fields, "layers_pattern");
     Optional<TargetModules> excluded =
         fields
             .node("exclude_modules")
@@ -66,6 +65,24 @@ final class TargetModulesJson {
     return node.isTextual()
         ? new TargetModules.Regex(node.textValue())
         : new TargetModules.Names(strings(node));
+  }
+
+  /** The names under {@code key}: a list, or one as a string; empty if it is absent. */
+  static List<String> names(JsonFields fields, String key) {
+    Optional<JsonNode> node = fields.node(key);
+    if (node.isPresent() && !node.get().isTextual() && !node.get().isArray()) {
+      fields.problem("%s must be a list of names, got %s", key, Json.describe(node.get()));
+    }
+    return node.map(TargetModulesJson::strings).orElse(List.of());
+  }
+
+  /** Puts the names under {@code key}, or null if there are none. */
+  static void putNames(ObjectNode json, String key, List<String> names) {
+    if (names.isEmpty()) {
+      json.putNull(key);
+    } else {
+      names.forEach(json.putArray(key)::add);
+    }
   }
 
   /** A string, or a list of them, where "" stands for what is none. */

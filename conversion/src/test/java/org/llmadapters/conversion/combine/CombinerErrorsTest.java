@@ -16,12 +16,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.adapters.BottleneckConfig;
-import org.llmadapters.adapters.LoraBias;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.spec.Activation;
@@ -94,10 +95,24 @@ final class CombinerErrorsTest {
                     0,
                     TargetModules.of("q_proj"),
                     LoraPatterns.NONE,
-                    new LoraVariant(false, LoraInit.DEFAULT, LoraBias.LORA_ONLY)),
+                    new LoraVariant(false, LoraInit.DEFAULT, TrainedBias.ADAPTED)),
                 Q)
             .with(Q + ".bias", new float[4], 4)
             .write(path("biased"));
+    Path whole =
+        TinyLora.random(
+                6,
+                new LoraConfig(
+                    2,
+                    2,
+                    false,
+                    0,
+                    TargetModules.of("q_proj"),
+                    LoraPatterns.NONE,
+                    new LoraVariant(false, LoraInit.DEFAULT, TrainedBias.NONE, List.of("lm_head"))),
+                Q)
+            .with("lm_head.weight", new float[4], 2, 2)
+            .write(path("whole"));
     Path parallel = path("parallel");
     PeftAdapter.write(
         parallel,
@@ -106,23 +121,24 @@ final class CombinerErrorsTest {
             Activation.RELU,
             0,
             OptionalDouble.of(1),
-            BottleneckConfig.InitWeights.BERT,
+            new BottleneckVariant(BottleneckConfig.InitWeights.BERT, TrainedBias.NONE),
             BottleneckConfig.Placement.PARALLEL,
             TargetModules.of("q_proj")),
         "tiny",
         List.of(),
         parameter -> new float[0]);
-    assertThatThrownBy(() -> combine("ties", math, code, larger, dora, biased, parallel))
+    assertThatThrownBy(() -> combine("ties", math, code, larger, dora, biased, whole, parallel))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             """
-            %1$s: cannot be combined with %2$s, %3$s, %4$s, %5$s, %6$s by ties: 5 problems
+            %1$s: cannot be combined with %2$s, %3$s, %4$s, %5$s, %6$s, %7$s by ties: 6 problems
               %4$s: is a DoRA (use_dora), whose magnitudes cannot be added; only plain LoRAs can be combined
               %5$s: trains the model's biases (bias lora_only), which cannot be added; only plain LoRAs can be combined
-              %6$s: is an adapter of the kind parallel; only LoRAs can be combined
+              %6$s: trains whole modules (modules_to_save [lm_head]), which cannot be added; only plain LoRAs can be combined
+              %7$s: is an adapter of the kind parallel; only LoRAs can be combined
               %2$s: model.layers.0.self_attn.q_proj has rank 3, but 2 in %1$s; unequal ranks need cat or one of the svd types
               %3$s: model.layers.0.self_attn.q_proj is a layer of [out, in] = [4, 6], but [4, 5] in %1$s"""
-                .formatted(math, code, larger, dora, biased, parallel));
+                .formatted(math, code, larger, dora, biased, whole, parallel));
   }
 
   @Test

@@ -20,7 +20,9 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.graph.FormatException;
@@ -48,7 +50,7 @@ final class BottleneckConfigJsonTest {
                 Activation.TANH,
                 0,
                 OptionalDouble.of(1),
-                InitWeights.BERT,
+                new BottleneckVariant(InitWeights.BERT, TrainedBias.NONE),
                 Placement.ADAPTER_H,
                 TargetModules.of("fc2")));
   }
@@ -61,14 +63,14 @@ final class BottleneckConfigJsonTest {
                     ",\"target_modules\":\".*mlp.*\",\"bottleneck_size\":8,"
                         + "\"non_linearity\":\"relu6\",\"adapter_dropout\":0.25,\"scaling\":4,"
                         + "\"init_weights\":\"mam_adapter\",\"use_parallel_adapter\":true,"
-                        + "\"use_adapterp\":true,\"bias\":\"none\"")))
+                        + "\"use_adapterp\":true,\"bias\":\"all\"")))
         .isEqualTo(
             new BottleneckConfig(
                 8,
                 Activation.RELU6,
                 0.25,
                 OptionalDouble.of(4),
-                InitWeights.MAM_ADAPTER,
+                new BottleneckVariant(InitWeights.MAM_ADAPTER, TrainedBias.ALL),
                 Placement.PARALLEL,
                 new TargetModules.Regex(".*mlp.*")));
   }
@@ -97,7 +99,7 @@ final class BottleneckConfigJsonTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "\"bias\":\"adapter_only\" | bias is \"adapter_only\": trained biases are not supported yet",
+        "\"bias\":\"lora_only\" | bias must be none, adapter_only or all, got \"lora_only\"",
         "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
             + " modules are not supported yet",
         "\"task_type\":\"SEQ_CLS\" | task_type is \"SEQ_CLS\": no other is supported",

@@ -22,12 +22,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
@@ -118,7 +118,7 @@ final class PeftAdapterTest {
                   0.1,
                   new TargetModules.Regex(".*self_attn.*"),
                   LoraPatterns.NONE,
-                  new LoraVariant(false, LoraInit.of("gaussian"), LoraBias.NONE)));
+                  new LoraVariant(false, LoraInit.of("gaussian"), TrainedBias.NONE)));
     }
   }
 
@@ -129,6 +129,7 @@ final class PeftAdapterTest {
         "\"use_dora\":true",
         "\"rank_pattern\":{\"v_proj\":2,\"layers.1.q_proj\":5}",
         "\"alpha_pattern\":{\"v_proj\":2.5,\"q_proj\":4}",
+        "\"modules_to_save\":[\"lm_head\",\"embed_tokens\"]",
         "\"layers_to_transform\":1",
         "\"layers_to_transform\":[0,1],\"layers_pattern\":\"layers\"",
         "\"exclude_modules\":\".*\\\\.1\\\\..*\",\"target_modules\":\"all-linear\"",
@@ -155,10 +156,14 @@ final class PeftAdapterTest {
       quoteCharacter = '`',
       value = {
         "\"bias\":\"lora\" | bias must be none, lora_only or all, got \"lora\"",
-        "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]: fully trained"
-            + " modules are not supported yet",
-        "\"enable_lora\":[true,false] | enable_lora is [true,false]: LoRA on parts of a fused"
-            + " layer is not supported",
+        "\"modules_to_save\":[3] | modules_to_save must be a list of module names, got []",
+        "\"modules_to_save\":true | modules_to_save must be a list of names, got true",
+        "\"enable_lora\":[false,false] | enable_lora must have 1 to 16 parts, one of them true, got"
+            + " [false, false]",
+        "\"enable_lora\":[] | enable_lora must have 1 to 16 parts, one of them true, got []",
+        "\"enable_lora\":[true,1] | enable_lora must be a list of true and false, got [true,1]",
+        "\"enable_lora\":true | enable_lora must be a list of true and false, got true",
+        "\"enable_lora\":[true],\"use_dora\":true | use_dora cannot be combined with enable_lora",
         "\"init_lora_weights\":\"pissa\" | init_lora_weights is \"pissa\": it changes the base"
             + " model, too; let PEFT convert the adapter to plain LoRA when it saves it"
             + " (path_initial_model_for_weight_conversion)",
@@ -192,12 +197,20 @@ final class PeftAdapterTest {
 
   @Test
   void namesTheSupportedKinds() throws IOException, URISyntaxException {
+<<<<<<< HEAD
     Path edited = configured("\"peft_type\":\"OFT\"");
+=======
+    Path edited = configured("\"peft_type\":\"ADALORA\"");
+>>>>>>> lora2
     assertThatThrownBy(() -> PeftAdapter.read(edited))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             edited.resolve("adapter_config.json")
+<<<<<<< HEAD
                 + ": peft_type \"OFT\" is not supported; supported: LORA, BOTTLENECK, IA3,"
+=======
+                + ": peft_type \"ADALORA\" is not supported; supported: LORA, BOTTLENECK, IA3,"
+>>>>>>> lora2
                 + " PREFIX_TUNING, PROMPT_TUNING, P_TUNING");
   }
 
@@ -221,6 +234,24 @@ final class PeftAdapterTest {
                   + "  model.x.lora_A.weight: missing, expected shape [2, 4]\n"
                   + "  model.layers.0.self_attn.qproj.lora_A.weight: no such parameter; nearest:"
                   + " model.layers.0.self_attn.q_proj.lora_A.weight\n"
+                  + "List the modules of a model with: llm-adapters inspect --model DIR");
+    }
+  }
+
+  @Test
+  void saysWhyItHasAWeightOfTheBase() throws IOException {
+    List<AdapterParameter> written =
+        List.of(parameter(A0, 2, 3), parameter("lm_head.base_layer.weight", 5, 3));
+    write(written, new HashMap<>());
+    try (PeftAdapter adapter = PeftAdapter.read(directory)) {
+      assertThatThrownBy(() -> adapter.check(List.of(parameter(A0, 2, 3)), "llama"))
+          .isInstanceOf(FormatException.class)
+          .hasMessage(
+              directory.resolve("adapter_model.safetensors")
+                  + ": 1 tensor do not fit llama\n"
+                  + "  lm_head.base_layer.weight: is the base's, which PEFT saves where an"
+                  + " embedding is a target; save the adapter there with"
+                  + " save_embedding_layers=False\n"
                   + "List the modules of a model with: llm-adapters inspect --model DIR");
     }
   }
@@ -263,7 +294,7 @@ final class PeftAdapterTest {
             0,
             TargetModules.of("q_proj"),
             LoraPatterns.NONE,
-            new LoraVariant(false, LoraInit.DEFAULT, LoraBias.ALL));
+            new LoraVariant(false, LoraInit.DEFAULT, TrainedBias.ALL));
     PeftAdapter.write(
         directory, config, "tiny-llama", List.of(bias), parameter -> new float[] {1, 2, 3});
     try (PeftAdapter adapter = PeftAdapter.read(directory)) {

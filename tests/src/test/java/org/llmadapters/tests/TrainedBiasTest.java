@@ -11,12 +11,12 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.llmadapters.adapters.LoraBias;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.LoraInit;
 import org.llmadapters.adapters.LoraPatterns;
 import org.llmadapters.adapters.LoraVariant;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.MergeConfig;
@@ -34,7 +34,7 @@ import org.llmadapters.training.TrainingStep;
 import org.llmadapters.training.UpdateRate;
 
 /** The model's own biases, trained with LoRA: from a new adapter to the merged model. */
-final class LoraBiasTest {
+final class TrainedBiasTest {
   private static final int[][] IDS = {{3, 16, 2, 7, 7}, {11, 2, 9, 0, 0}};
   private static final int[][] MASK = {{1, 1, 1, 1, 1}, {1, 1, 1, 0, 0}};
   private static final int[][] LABELS = {{-100, 16, 2, 7, 7}, {-100, -100, 9, -100, -100}};
@@ -60,13 +60,13 @@ final class LoraBiasTest {
   }
 
   /** The biases that are trained: norms are no linear layers. */
-  private static Set<String> expected(BaseModel base, LoraBias bias, String target) {
+  private static Set<String> expected(BaseModel base, TrainedBias bias, String target) {
     return base.graph().weights().stream()
         .map(Weight::name)
         .filter(name -> name.endsWith(".bias"))
         .filter(
             name ->
-                bias == LoraBias.ALL
+                bias == TrainedBias.ALL
                     || name.endsWith(target + ".bias")
                     || (target.equals("all-linear") && !name.contains("norm")))
         .collect(Collectors.toSet());
@@ -74,15 +74,15 @@ final class LoraBiasTest {
 
   @ParameterizedTest
   @CsvSource({
-    "OPT, all-linear, LORA_ONLY, FLOAT32, false, true",
+    "OPT, all-linear, ADAPTED, FLOAT32, false, true",
     "OPT, q_proj, ALL, BFLOAT16, false, true",
     "GPT_2, c_attn, ALL, FLOAT32, false, pissa",
-    "BLOOM, query_key_value, LORA_ONLY, FLOAT32, true, true"
+    "BLOOM, query_key_value, ADAPTED, FLOAT32, true, true"
   })
   void trainedBiasesTakeThePlaceOfTheBases(
       Architecture family,
       String target,
-      LoraBias bias,
+      TrainedBias bias,
       WeightDtype dtype,
       boolean dora,
       String init)
@@ -103,7 +103,7 @@ final class LoraBiasTest {
     float[] unadapted = Forward.logits(base, IDS, MASK);
     double rounding = dtype == WeightDtype.FLOAT32 ? 2e-5 : 0.05;
     Set<String> biases = expected(base, bias, target);
-    assertThat(biases).hasSizeGreaterThanOrEqualTo(bias == LoraBias.ALL ? 12 : 2);
+    assertThat(biases).hasSizeGreaterThanOrEqualTo(bias == TrainedBias.ALL ? 12 : 2);
     Path saved = directory.resolve("adapter");
     float[] trained;
     try (AdapterTrainee trainee =
