@@ -10,11 +10,13 @@ import java.util.function.Function;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.BottleneckConfig;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.adapters.PromptLearning;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.spec.Activation;
@@ -38,7 +40,7 @@ final class AdapterFiles {
         Activation.TANH,
         0,
         OptionalDouble.of(2),
-        BottleneckConfig.InitWeights.BERT,
+        new BottleneckVariant(BottleneckConfig.InitWeights.BERT, TrainedBias.NONE),
         BottleneckConfig.Placement.ADAPTER_H,
         TargetModules.of("gate_proj", "down_proj"));
   }

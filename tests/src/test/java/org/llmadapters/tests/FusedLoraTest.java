@@ -91,8 +91,7 @@ final class FusedLoraTest {
         prompts.add(Arrays.copyOfRange(ids[row], padding, ids[row].length));
         expected.add(Arrays.copyOfRange(sequences[row], ids[row].length, sequences[row].length));
       }
-      List<int[]> tokens =
-          generator.generate(prompts, new GenerationConfig(16, 3), (finished, progress) -> {});
+      List<int[]> tokens = generator.generate(prompts, new GenerationConfig(16, 3), answers -> {});
       assertThat(tokens.toArray(int[][]::new)).isDeepEqualTo(expected.toArray(int[][]::new));
     }
   }

@@ -186,7 +186,7 @@ final class LoraModulesTest {
     List<int[]> prompts = List.of(IDS[0], Arrays.copyOf(IDS[1], 3));
     try (Generator generator = Generator.open(base, Optional.of(saved), Compile.OFF)) {
       List<int[]> generated =
-          generator.generate(prompts, new GenerationConfig(6, 2), (prompt, tokens) -> {});
+          generator.generate(prompts, new GenerationConfig(6, 2), answers -> {});
       for (int row = 0; row < prompts.size(); row++) {
         int length = prompts.get(row).length;
         int[] sequence = Arrays.copyOf(prompts.get(row), length + generated.get(row).length);

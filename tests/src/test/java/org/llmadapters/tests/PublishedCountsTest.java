@@ -12,6 +12,7 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.BottleneckConfig;
 import org.llmadapters.adapters.BottleneckConfig.InitWeights;
 import org.llmadapters.adapters.BottleneckConfig.Placement;
+import org.llmadapters.adapters.BottleneckVariant;
 import org.llmadapters.adapters.Ia3Config;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.PTuningConfig;
@@ -20,6 +21,7 @@ import org.llmadapters.adapters.PromptConfig;
 import org.llmadapters.adapters.PromptLearning;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
@@ -68,7 +70,7 @@ final class PublishedCountsTest {
         Activation.TANH,
         0,
         OptionalDouble.of(1),
-        InitWeights.BERT,
+        new BottleneckVariant(InitWeights.BERT, TrainedBias.NONE),
         placement,
         BottleneckConfig.defaultTargets(Architecture.LLAMA, placement).orElseThrow());
   }

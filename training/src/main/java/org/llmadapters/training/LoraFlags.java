@@ -150,12 +150,11 @@ final class LoraFlags implements KindFlags {
         new LoraPatterns(
             pattern("--rank-pattern", rankPattern, Integer::valueOf),
             pattern("--alpha-pattern", alphaPattern, Double::valueOf)),
-<<<<<<< HEAD
-        new LoraVariant(useDora || dora, LoraInit.of(initLoraWeights), LoraBias.of(bias)));
-=======
         new LoraVariant(
-            useDora, LoraInit.of(initLoraWeights), bias(AdapterKind.LORA), modulesToSave()));
->>>>>>> lora2
+            useDora || dora,
+            LoraInit.of(initLoraWeights),
+            bias(AdapterKind.LORA),
+            modulesToSave()));
   }
 
   /** The learning rates of the two factors. */

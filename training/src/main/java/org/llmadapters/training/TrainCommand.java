@@ -289,14 +289,9 @@ public final class TrainCommand implements Callable<Integer> {
     }
     return Optional.of(
         switch (kind.get()) {
-<<<<<<< HEAD
           case LORA -> lora.toConfig(model, adapter.equals(DORA));
-          case SERIES, PARALLEL -> bottleneck.toConfig(kind.get(), model, lora.targets());
-=======
-          case LORA -> lora.toConfig(model);
           case SERIES, PARALLEL ->
               bottleneck.toConfig(kind.get(), model, lora.targets(), lora.bias(kind.get()));
->>>>>>> lora2
           case IA3 -> ia3.toConfig(model, lora.targets());
           case PREFIX, PROMPT, P_TUNING -> prompt.toConfig(kind.get(), model);
         });

@@ -197,20 +197,12 @@ final class PeftAdapterTest {
 
   @Test
   void namesTheSupportedKinds() throws IOException, URISyntaxException {
-<<<<<<< HEAD
     Path edited = configured("\"peft_type\":\"OFT\"");
-=======
-    Path edited = configured("\"peft_type\":\"ADALORA\"");
->>>>>>> lora2
     assertThatThrownBy(() -> PeftAdapter.read(edited))
         .isInstanceOf(FormatException.class)
         .hasMessage(
             edited.resolve("adapter_config.json")
-<<<<<<< HEAD
                 + ": peft_type \"OFT\" is not supported; supported: LORA, BOTTLENECK, IA3,"
-=======
-                + ": peft_type \"ADALORA\" is not supported; supported: LORA, BOTTLENECK, IA3,"
->>>>>>> lora2
                 + " PREFIX_TUNING, PROMPT_TUNING, P_TUNING");
   }
 
