@@ -64,15 +64,17 @@ final class ExportParityTest {
     check(family, adapter, Optional.of(Golden.path(adapter)), merge);
   }
 
-  /** These cannot be merged. */
+  /** Bottlenecks cannot be merged; weights that are trained whole replace the base's. */
   @ParameterizedTest
   @CsvSource({
     "llama, lla-adapterh",
     "llama, lla-parallel",
     "opt, lla-adapterp",
-    "bloom, lla-adapterh"
+    "bloom, lla-adapterh",
+    "opt, lla-adapterh-bias",
+    "llama, lora-mts"
   })
-  void theModelWithABottleneckHasTheLogitsAndSequences(String family, String name)
+  void theModelWithAnAdapterBesideItHasTheLogitsAndSequences(String family, String name)
       throws IOException {
     String adapter = family + "/adapters/" + name;
     check(family, adapter, Optional.of(Golden.path(adapter)), false);

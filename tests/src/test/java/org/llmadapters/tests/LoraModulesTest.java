@@ -294,6 +294,19 @@ final class LoraModulesTest {
         "--output",
         directory.resolve("models"),
         "--merge");
+    assertThat(
+            CommandRun.succeed(
+                "export",
+                "--model",
+                base,
+                "--adapter",
+                run,
+                "--output",
+                directory.resolve("models"),
+                "--version",
+                2))
+        // the factors at q_proj in two layers and at the embedding, and the output layer
+        .contains("7 variables beside the weights");
     Path refused = directory.resolve("refused");
     fails(
         """

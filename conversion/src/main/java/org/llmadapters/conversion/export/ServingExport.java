@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.MergedWeight;
 import org.llmadapters.conversion.BaseModel;
@@ -31,6 +33,7 @@ import org.llmadapters.graph.savedmodel.TensorBundle;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
 import org.llmadapters.graph.savedmodel.VariableSaver;
 import org.tensorflow.proto.GraphDef;
+import org.tensorflow.proto.NodeDef;
 import org.tensorflow.proto.SignatureDef;
 import org.tensorflow.proto.TensorInfo;
 
@@ -52,6 +55,8 @@ import org.tensorflow.proto.TensorInfo;
  */
 public final class ServingExport {
   private static final String SERVING_DEFAULT = "serving_default";
+
+  private static final int CHUNK_VALUES = 1 << 16;
 
   private final BaseModel base;
   private final @Nullable FittedAdapter adapter;
@@ -147,7 +152,7 @@ public final class ServingExport {
           served.signatures(),
           bytes,
           merged.size(),
-          served.variables().size() - base.graph().weights().size(),
+          beside().size(),
           difference);
     }
   }
@@ -176,13 +181,17 @@ public final class ServingExport {
     return MergeCheck.compare(directory, logits, unmerged, base.dtype());
   }
 
+  /** The variables of the adapter that lie beside the model's. */
+  private List<Weight> beside() {
+    return adapter == null || !merged.isEmpty() ? List.of() : adapter.adapted().variables();
+  }
+
+  /** All but the weights of the base that the adapter has trained values of. */
   private Served served() {
-    GraphDef graph = base.graph().graphDef();
-    List<Weight> variables = new ArrayList<>(base.graph().weights());
-    if (adapter != null && merged.isEmpty()) {
-      graph = adapter.adapted().graphDef();
-      variables.addAll(adapter.adapted().variables());
-    }
+    GraphDef graph =
+        adapter == null || !merged.isEmpty()
+            ? base.graph().graphDef()
+            : adapter.adapted().graphDef();
     GenerateGraph generating = GenerateGraph.addTo(graph, base.config(), base.dtype());
     Map<String, SignatureDef> signatures = new LinkedHashMap<>();
     signatures.put(
@@ -193,7 +202,16 @@ public final class ServingExport {
       signature.getInputsMap().values().stream().map(TensorInfo::getName).forEach(wanted::add);
       signature.getOutputsMap().values().stream().map(TensorInfo::getName).forEach(wanted::add);
     }
-    return new Served(GraphPruner.keep(generating.graphDef(), wanted), variables, signatures);
+    GraphDef kept = GraphPruner.keep(generating.graphDef(), wanted);
+    Set<String> nodes =
+        kept.getNodeList().stream().map(NodeDef::getName).collect(Collectors.toSet());
+    List<Weight> variables =
+        new ArrayList<>(
+            base.graph().weights().stream()
+                .filter(weight -> nodes.contains(weight.node()))
+                .toList());
+    variables.addAll(beside());
+    return new Served(kept, variables, signatures);
   }
 
   private long writeVariables(List<Weight> variables, Path directory) throws IOException {
@@ -238,8 +256,14 @@ public final class ServingExport {
     FittedAdapter fitted = Objects.requireNonNull(adapter);
     float[] values = fitted.values(variable);
     ByteBuffer bytes =
-        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asFloatBuffer().put(values);
-    out.write(bytes);
+        ByteBuffer.allocate(CHUNK_VALUES * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int done = 0; done < values.length; done += CHUNK_VALUES) {
+      int count = Math.min(CHUNK_VALUES, values.length - done);
+      bytes.clear().limit(count * Float.BYTES);
+      bytes.asFloatBuffer().put(values, done, count);
+      while (bytes.hasRemaining()) {
+        out.write(bytes);
+      }
+    }
   }
 }
