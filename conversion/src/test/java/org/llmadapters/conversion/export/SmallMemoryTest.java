@@ -39,10 +39,22 @@ final class SmallMemoryTest {
     run(Convert.class, "--checkpoint " + checkpoint + " --output " + base);
     run(
         Merge.class,
-        "--checkpoint " + checkpoint + " --adapter " + adapter + " --output " + merged);
+        "--checkpoint "
+            + checkpoint
+            + " --adapter "
+            + adapter
+            + " --output "
+            + merged
+            + " --no-check");
     run(
         Export.class,
-        "--model " + base + " --adapter " + adapter + " --output " + output + " --merge");
+        "--model "
+            + base
+            + " --adapter "
+            + adapter
+            + " --output "
+            + output
+            + " --merge --no-check");
 
     long bytes = 4L * VOCAB_SIZE * HIDDEN_SIZE;
     assertThat(bytes).isGreaterThan(32 << 20);
