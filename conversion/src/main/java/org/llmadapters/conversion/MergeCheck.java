@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
@@ -102,5 +103,11 @@ public final class MergeCheck {
       case FLOAT16 -> 2e-2;
       case FLOAT32 -> 1e-3;
     };
+  }
+
+  /** A line that tells what {@link #compare} found. */
+  public static String describe(double difference) {
+    return String.format(
+        Locale.ROOT, "checked     logits differ by at most %.1e of the largest", difference);
   }
 }

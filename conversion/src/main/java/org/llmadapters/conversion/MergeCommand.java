@@ -3,7 +3,6 @@ package org.llmadapters.conversion;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -92,14 +91,7 @@ public final class MergeCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     out.println("checkpoint  " + output);
     out.println("merged      " + report.weights() + " of " + report.tensors() + " tensors");
-    report
-        .difference()
-        .ifPresent(
-            difference ->
-                out.printf(
-                    Locale.ROOT,
-                    "checked     logits differ by at most %.1e of the largest%n",
-                    difference));
+    report.difference().ifPresent(difference -> out.println(MergeCheck.describe(difference)));
     out.println("size        " + SizeText.bytes(report.bytes()));
     out.flush();
     return 0;

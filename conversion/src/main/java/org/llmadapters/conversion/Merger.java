@@ -93,7 +93,7 @@ public final class Merger {
           writeConfig(config.raw(), job.dtype().get(), directory.path().resolve(HfConfig.FILE));
         }
         if (job.check()) {
-          report = merger.check(report, base, job.output(), directory.path());
+          report = merger.check(report, job, config, directory.path());
         }
         directory.commit();
         return report;
@@ -101,28 +101,33 @@ public final class Merger {
     }
   }
 
-  private Report check(Report report, BaseGraph base, Path output, Path written)
+  /** Both are computed in float32 where one of them is stored so, else in the dtype as stored. */
+  private Report check(Report report, MergeConfig job, HfConfig before, Path written)
       throws IOException {
-    MergeCheck check = new MergeCheck(HfConfig.read(written).model().sizes().vocabSize());
-    List<Weight> variables = new ArrayList<>(base.weights());
-    variables.addAll(adapter.adapted().variables());
-    float[][][] unmerged =
-        check.logits(
-            adapter.adapted().graphDef(),
-            variables,
-            session -> {
-              load(session, base.weights(), checkpoint);
-              for (Weight variable : adapter.adapted().variables()) {
-                session.assign(Map.of(variable.name(), adapter.values(variable)));
-              }
-            });
-    HfConfig config = HfConfig.read(written);
-    BaseGraph after = Architecture.build(config.model(), config.storedDtype());
-    try (HfCheckpoint merged = HfCheckpoint.open(written)) {
+    HfConfig after = HfConfig.read(written);
+    boolean wide =
+        before.storedDtype() == WeightDtype.FLOAT32 || after.storedDtype() == WeightDtype.FLOAT32;
+    BaseGraph base =
+        Architecture.build(before.model(), wide ? WeightDtype.FLOAT32 : before.storedDtype());
+    MergeCheck check = new MergeCheck(before.model().sizes().vocabSize());
+    try (HfCheckpoint merged = HfCheckpoint.open(written);
+        FittedAdapter fitted = FittedAdapter.open(job.adapter(), base, before.model())) {
+      List<Weight> variables = new ArrayList<>(base.weights());
+      variables.addAll(fitted.adapted().variables());
+      float[][][] unmerged =
+          check.logits(
+              fitted.adapted().graphDef(),
+              variables,
+              session -> {
+                load(session, base.weights(), checkpoint);
+                for (Weight variable : fitted.adapted().variables()) {
+                  session.assign(Map.of(variable.name(), fitted.values(variable)));
+                }
+              });
       float[][][] logits =
           check.logits(
-              after.graphDef(), after.weights(), session -> load(session, after.weights(), merged));
-      double difference = MergeCheck.compare(output, logits, unmerged, config.storedDtype());
+              base.graphDef(), base.weights(), session -> load(session, base.weights(), merged));
+      double difference = MergeCheck.compare(job.output(), logits, unmerged, after.storedDtype());
       return new Report(
           report.weights(), report.tensors(), report.bytes(), OptionalDouble.of(difference));
     }

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,9 +31,6 @@ import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.FittedAdapter;
 import org.llmadapters.conversion.peft.PeftAdapter;
-import org.llmadapters.eval.Compile;
-import org.llmadapters.eval.GenerationConfig;
-import org.llmadapters.eval.Generator;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.ModelSession;
@@ -262,32 +258,7 @@ final class AdapterContractTest {
       train(trainee, kind, 3, false);
       trainee.save(adapterDirectory);
     }
-    List<int[]> prompts = List.of(IDS[0], Arrays.copyOf(IDS[1], 3));
-    try (Generator generator = Generator.open(base, Optional.of(adapterDirectory), Compile.OFF)) {
-      List<int[]> generated =
-          generator.generate(prompts, new GenerationConfig(6, 2), answers -> {});
-      for (int row = 0; row < prompts.size(); row++) {
-        int length = prompts.get(row).length;
-        int[] sequence = Arrays.copyOf(prompts.get(row), length + generated.get(row).length);
-        System.arraycopy(generated.get(row), 0, sequence, length, generated.get(row).length);
-        int[] mask = new int[sequence.length];
-        Arrays.fill(mask, 1);
-        float[][] logits = generator.logits(new int[][] {sequence}, new int[][] {mask})[0];
-        for (int i = 0; i < generated.get(row).length; i++) {
-          assertThat(generated.get(row)[i])
-              .as("row %d, token %d", row, i)
-              .isEqualTo(largest(logits[length + i - 1]));
-        }
-      }
-    }
-  }
-
-  private static int largest(float[] values) {
-    int largest = 0;
-    for (int i = 1; i < values.length; i++) {
-      largest = values[i] > values[largest] ? i : largest;
-    }
-    return largest;
+    CachedDecoding.check(base, adapterDirectory, List.of(IDS[0], Arrays.copyOf(IDS[1], 3)));
   }
 
   @ParameterizedTest

@@ -10,8 +10,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,9 +27,6 @@ import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.MergeConfig;
 import org.llmadapters.conversion.Merger;
 import org.llmadapters.conversion.peft.PeftAdapter;
-import org.llmadapters.eval.Compile;
-import org.llmadapters.eval.GenerationConfig;
-import org.llmadapters.eval.Generator;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.SessionOptions;
@@ -183,32 +178,7 @@ final class LoraModulesTest {
       train(trainee, 6, false);
       trainee.save(saved);
     }
-    List<int[]> prompts = List.of(IDS[0], Arrays.copyOf(IDS[1], 3));
-    try (Generator generator = Generator.open(base, Optional.of(saved), Compile.OFF)) {
-      List<int[]> generated =
-          generator.generate(prompts, new GenerationConfig(6, 2), answers -> {});
-      for (int row = 0; row < prompts.size(); row++) {
-        int length = prompts.get(row).length;
-        int[] sequence = Arrays.copyOf(prompts.get(row), length + generated.get(row).length);
-        System.arraycopy(generated.get(row), 0, sequence, length, generated.get(row).length);
-        int[] mask = new int[sequence.length];
-        Arrays.fill(mask, 1);
-        float[][] logits = generator.logits(new int[][] {sequence}, new int[][] {mask})[0];
-        for (int i = 0; i < generated.get(row).length; i++) {
-          assertThat(logits[length + i - 1])
-              .as("row %d, token %d", row, i)
-              .satisfies(largest(generated.get(row)[i]));
-        }
-      }
-    }
-  }
-
-  private static Consumer<float[]> largest(int token) {
-    return logits -> {
-      for (float logit : logits) {
-        assertThat(logits[token]).isGreaterThanOrEqualTo(logit);
-      }
-    };
+    CachedDecoding.check(base, saved, List.of(IDS[0], Arrays.copyOf(IDS[1], 3)));
   }
 
   @Test

@@ -3,11 +3,11 @@ package org.llmadapters.conversion.export;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.MergeCheck;
 import org.llmadapters.conversion.SizeText;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -82,14 +82,7 @@ public final class ExportCommand implements Callable<Integer> {
     out.println("signatures  " + String.join(", ", new TreeSet<>(report.signatures().keySet())));
     out.println("variables   " + SizeText.bytes(report.bytes()));
     out.println("adapter     " + adapterText(report));
-    report
-        .difference()
-        .ifPresent(
-            difference ->
-                out.printf(
-                    Locale.ROOT,
-                    "checked     logits differ by at most %.1e of the largest%n",
-                    difference));
+    report.difference().ifPresent(difference -> out.println(MergeCheck.describe(difference)));
     out.flush();
     return 0;
   }
