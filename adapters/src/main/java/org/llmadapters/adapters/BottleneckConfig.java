@@ -44,18 +44,24 @@ public record BottleneckConfig(
           Architecture.GPT_NEO,
           Architecture.BLOOM);
 
+  /**
+   * Checks the ranges.
+   *
+   * @throws IllegalArgumentException that lists all values out of their range
+   */
   public BottleneckConfig {
+    List<String> problems = new ArrayList<>();
     if (bottleneckSize < 1 || bottleneckSize > 1 << 16) {
-      throw new IllegalArgumentException(
-          "bottleneck_size must be between 1 and 65536, got " + bottleneckSize);
+      problems.add("bottleneck_size must be between 1 and 65536, got " + bottleneckSize);
     }
     if (!(adapterDropout >= 0 && adapterDropout < 1)) {
-      throw new IllegalArgumentException(
-          "adapter_dropout must be in [0, 1), got " + adapterDropout);
+      problems.add("adapter_dropout must be in [0, 1), got " + adapterDropout);
     }
     if (scaling.isPresent() && !(Math.abs(scaling.getAsDouble()) < 1e9)) {
-      throw new IllegalArgumentException(
-          "scaling must be \"learned\" or in (-1e9, 1e9), got " + scaling.getAsDouble());
+      problems.add("scaling must be \"learned\" or in (-1e9, 1e9), got " + scaling.getAsDouble());
+    }
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(String.join("; ", problems));
     }
   }
 

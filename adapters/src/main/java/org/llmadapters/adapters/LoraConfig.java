@@ -1,7 +1,10 @@
 package org.llmadapters.adapters;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.ModuleNames;
 
@@ -35,11 +38,20 @@ public record LoraConfig(
     LoraVariant variant)
     implements AdapterConfig {
 
+  /**
+   * Checks the ranges.
+   *
+   * @throws IllegalArgumentException that lists all values out of their range
+   */
   public LoraConfig {
-    requireRank("r", r);
-    requireAlpha("lora_alpha", loraAlpha);
+    List<String> problems = new ArrayList<>();
+    rankProblem("r", r).ifPresent(problems::add);
+    alphaProblem("lora_alpha", loraAlpha).ifPresent(problems::add);
     if (!(loraDropout >= 0 && loraDropout < 1)) {
-      throw new IllegalArgumentException("lora_dropout must be in [0, 1), got " + loraDropout);
+      problems.add("lora_dropout must be in [0, 1), got " + loraDropout);
+    }
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(String.join("; ", problems));
     }
   }
 
@@ -48,16 +60,16 @@ public record LoraConfig(
     this(r, loraAlpha, false, loraDropout, targetModules, LoraPatterns.NONE, LoraVariant.PLAIN);
   }
 
-  static void requireRank(String name, int r) {
-    if (r < 1 || r > 1 << 16) {
-      throw new IllegalArgumentException(name + " must be between 1 and 65536, got " + r);
-    }
+  static Optional<String> rankProblem(String name, int r) {
+    return r < 1 || r > 1 << 16
+        ? Optional.of(name + " must be between 1 and 65536, got " + r)
+        : Optional.empty();
   }
 
-  static void requireAlpha(String name, double loraAlpha) {
-    if (!(loraAlpha > 0 && loraAlpha < 1e9)) {
-      throw new IllegalArgumentException(name + " must be in (0, 1e9), got " + loraAlpha);
-    }
+  static Optional<String> alphaProblem(String name, double loraAlpha) {
+    return loraAlpha > 0 && loraAlpha < 1e9
+        ? Optional.empty()
+        : Optional.of(name + " must be in (0, 1e9), got " + loraAlpha);
   }
 
   /**

@@ -1,7 +1,9 @@
 package org.llmadapters.adapters;
 
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -23,16 +25,20 @@ public record LoraPatterns(Map<String, Integer> rank, Map<String, Double> alpha)
   public LoraPatterns {
     rank = Collections.unmodifiableMap(new LinkedHashMap<>(rank));
     alpha = Collections.unmodifiableMap(new LinkedHashMap<>(alpha));
+    List<String> problems = new ArrayList<>();
     rank.forEach(
         (key, r) -> {
           pattern("rank_pattern", key);
-          LoraConfig.requireRank("rank_pattern, " + key, r);
+          LoraConfig.rankProblem("rank_pattern, " + key, r).ifPresent(problems::add);
         });
     alpha.forEach(
         (key, loraAlpha) -> {
           pattern("alpha_pattern", key);
-          LoraConfig.requireAlpha("alpha_pattern, " + key, loraAlpha);
+          LoraConfig.alphaProblem("alpha_pattern, " + key, loraAlpha).ifPresent(problems::add);
         });
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(String.join("; ", problems));
+    }
   }
 
   /** The rank that {@code module} has of its own. */

@@ -109,4 +109,13 @@ final class LoraConfigTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("lora_dropout must be in [0, 1), got " + dropout);
   }
+
+  @Test
+  void listsAllValuesOutOfTheirRange() {
+    assertThatThrownBy(() -> new LoraConfig(-1, 0, 2, TargetModules.of("q_proj")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "r must be between 1 and 65536, got -1; lora_alpha must be in (0, 1e9), got 0.0;"
+                + " lora_dropout must be in [0, 1), got 2.0");
+  }
 }

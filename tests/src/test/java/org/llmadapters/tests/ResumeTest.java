@@ -263,6 +263,7 @@ final class ResumeTest {
             "adapter_model.safetensors",
             "checkpoint-1",
             "metrics.jsonl",
+            "summary.json",
             "run.json");
   }
 }

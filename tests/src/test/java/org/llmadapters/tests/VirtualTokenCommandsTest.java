@@ -8,12 +8,22 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.llmadapters.adapters.PromptConfig;
+import org.llmadapters.adapters.PromptLearning;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.conversion.tokenizer.Tokenizer;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.AdapterTrainee;
 
 /** Prefix, prompt and P-tuning, and IA3, through the command line. */
 final class VirtualTokenCommandsTest {
@@ -142,5 +152,35 @@ final class VirtualTokenCommandsTest {
     assertThat(run).doesNotExist();
     CommandRun.succeed(
         train(base, data(59), run, "--adapter", "prompt", "--num-virtual-tokens", "5"));
+  }
+
+  /** The sample's tokenizer has whole words; 7 virtual tokens repeat a shorter text. */
+  @Test
+  void aPromptMayStartAsAText() throws IOException {
+    Path output = directory.resolve("base");
+    Converter.convert(Path.of("../samples/tiny-llama"), output, WeightDtype.FLOAT32, false);
+    BaseModel base = BaseModel.open(output);
+    String text = "How many apples are there?";
+    int[] ids;
+    try (Tokenizer tokenizer = base.requireTokenizer()) {
+      ids = tokenizer.encode(text, false);
+    }
+    assertThat(ids.length).isBetween(2, 6);
+    PromptConfig config =
+        new PromptConfig(PromptLearning.ofEmbeddings(7, base.config()), Optional.of(text));
+    try (AdapterTrainee trainee =
+        AdapterTrainee.open(base, config, null, 1, new SessionOptions(1))) {
+      float[] prompt = trainee.session().value(trainee.variables().get(0));
+      Weight embedding = base.graph().weights().get(0);
+      assertThat(embedding.name()).isEqualTo("model.embed_tokens.weight");
+      float[] rows = trainee.session().value(embedding);
+      int width = base.config().sizes().hiddenSize();
+      for (int row = 0; row < 7; row++) {
+        int id = ids[row % ids.length];
+        assertThat(Arrays.copyOfRange(prompt, row * width, (row + 1) * width))
+            .as("virtual token %d", row)
+            .isEqualTo(Arrays.copyOfRange(rows, id * width, (id + 1) * width));
+      }
+    }
   }
 }

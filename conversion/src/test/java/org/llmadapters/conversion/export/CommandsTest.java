@@ -114,7 +114,7 @@ final class CommandsTest {
                 "--dtype",
                 "float16"))
         .isZero();
-    // All weights are rounded to float16, which has 11 bits: a few thousandths in the logits.
+    // All weights are rounded to float16, which has 11 bits: up to a few thousandths in the logits.
     assertThat(out.toString().replaceAll("at most [1-9]\\.[0-9]e-0[34] ", "at most ? "))
         .isEqualTo(
             """
