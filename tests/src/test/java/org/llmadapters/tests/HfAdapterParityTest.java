@@ -357,8 +357,12 @@ final class HfAdapterParityTest {
   void anAdapterThatWeWriteIsReadBackIdentical(String family, String adapter) throws IOException {
     Path written = directory.resolve("adapter");
     Path original = Golden.path(family + "/adapters/" + adapter);
+    boolean encoded;
     try (AdapterTrainee trainee = trainee(family, adapter)) {
       trainee.save(written);
+      encoded =
+          trainee.variables().stream()
+              .anyMatch(variable -> variable.name().contains("prompt_encoder."));
     }
     BaseModel base = BaseModel.open(directory.resolve("base"));
     try (PeftAdapter ours = PeftAdapter.read(written);
@@ -370,9 +374,12 @@ final class HfAdapterParityTest {
               .parameters();
       ours.check(parameters, "llama");
       for (AdapterParameter parameter : parameters) {
-        assertThat(ours.tensor(parameter.name()))
-            .as(parameter.name())
-            .isEqualTo(theirs.tensor(parameter.name()));
+        // What an encoder gave is computed again: 1e-6, some roundings of sums of 32 products.
+        Golden.assertClose(
+            parameter.name(),
+            ours.tensor(parameter.name()),
+            theirs.tensor(parameter.name()),
+            encoded ? 1e-6 : 1e-30);
       }
     }
     assertThat(written.toFile().list())
