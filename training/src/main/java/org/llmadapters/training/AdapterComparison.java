@@ -56,7 +56,7 @@ public final class AdapterComparison {
     }
   }
 
-  /** All kinds, each at the best of the learning rates 1e-3, 5e-3, 2e-2 and 1e-1 on the sample. */
+  /** All kinds, with learning rates that were not searched for each: see their options. */
   public static final List<Candidate> ALL =
       List.of(
           Candidate.of(
