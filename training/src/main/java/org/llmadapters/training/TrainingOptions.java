@@ -3,6 +3,7 @@ package org.llmadapters.training;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.llmadapters.adapters.AdapterConfig;
+import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
 
@@ -48,6 +49,11 @@ public record TrainingOptions(
       if (initialAdapter.isPresent() && adapter.isEmpty()) {
         throw new IllegalArgumentException("--init-adapter needs an adapter, not --adapter full");
       }
+    }
+
+    /** The folder with {@code config.json} and tokenizer. */
+    Path assets() {
+      return randomInit ? directory : directory.resolve(ModelAssets.DIRECTORY);
     }
   }
 

@@ -10,32 +10,21 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
-import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.BaseModel;
-import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.PeftAdapter;
-import org.llmadapters.conversion.tokenizer.Tokenizer;
-import org.llmadapters.conversion.tokenizer.Tokenizers;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
-import org.llmadapters.graph.spec.PositionEncoding;
 import org.llmadapters.training.data.BatchConfig;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Buckets;
 import org.llmadapters.training.data.EncodedExamples;
-import org.llmadapters.training.data.Encoder;
 import org.llmadapters.training.data.Example;
-import org.llmadapters.training.data.ExampleEncoder;
 import org.llmadapters.training.data.TrainValidationSplit;
-import org.llmadapters.training.data.TrainingFile;
-import org.llmadapters.training.data.TrainingRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -92,8 +81,9 @@ public final class TrainingRun {
     check(output, options.output());
     try (Trainee trainee = open(options)) {
       ModelConfig config = config(options);
-      EncodedExamples encoded = examples(options, config);
-      requireFit(encoded.examples(), config, Sites.virtualTokens(trainee.training().graph()));
+      EncodedExamples encoded = RunData.read(options, config);
+      RunData.requireFit(
+          encoded.examples(), config, Sites.virtualTokens(trainee.training().graph()));
       TrainValidationSplit split =
           TrainValidationSplit.of(
               encoded.examples(), options.data().valSetSize(), options.loop().seed());
@@ -190,86 +180,8 @@ public final class TrainingRun {
     }
   }
 
-  /** The folder with config.json and tokenizer of a model that {@link #open} has already opened. */
-  private static Path assets(TrainingOptions options) {
-    TrainingOptions.Model model = options.model();
-    return model.randomInit()
-        ? model.directory()
-        : model.directory().resolve(ModelAssets.DIRECTORY);
-  }
-
   private static ModelConfig config(TrainingOptions options) throws IOException {
-    return HfConfig.read(assets(options)).model();
-  }
-
-  private static EncodedExamples examples(TrainingOptions options, ModelConfig config)
-      throws IOException {
-    TrainingFile file = TrainingFile.read(options.data().file());
-    boolean text = file.records().stream().anyMatch(TrainingRecord.Alpaca.class::isInstance);
-    try (Tokenizer tokenizer = text ? requireTokenizer(assets(options)) : null) {
-      ExampleEncoder encoder =
-          new ExampleEncoder(
-              encoder(tokenizer),
-              eos(config, tokenizer),
-              config.sizes().vocabSize(),
-              options.data().template(),
-              options.data().cutoffLen(),
-              options.data().trainOnInputs());
-      return encoder.encode(file);
-    }
-  }
-
-  /** Beyond its last learned position a model has nothing to look up. */
-  private static void requireFit(List<Example> examples, ModelConfig config, int virtualTokens) {
-    int longest = examples.stream().mapToInt(Example::length).max().orElse(0);
-    int most = config.sizes().maxPositionEmbeddings() - virtualTokens;
-    if (Architecture.of(config.modelType()).spec().positions() == PositionEncoding.LEARNED
-        && longest > most) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "examples have up to %d tokens, but the model has %d positions%s; set --cutoff-len to"
-                  + " %d or less",
-              longest,
-              config.sizes().maxPositionEmbeddings(),
-              virtualTokens > 0 ? ", " + virtualTokens + " of them for virtual tokens" : "",
-              most));
-    }
-  }
-
-  private static Tokenizer requireTokenizer(Path assets) throws IOException {
-    return Tokenizers.load(assets)
-        .orElseThrow(
-            () ->
-                new FormatException(
-                    assets,
-                    "no tokenizer, which text data needs; add tokenizer.json or tokenizer.model to the checkpoint and convert"
-                        + " again, or train on pre-tokenized data"));
-  }
-
-  private static Encoder encoder(@Nullable Tokenizer tokenizer) {
-    if (tokenizer == null) {
-      return text -> {
-        throw new IllegalStateException("pre-tokenized data needs no tokenizer");
-      };
-    }
-    return text -> tokenizer.encode(text, true);
-  }
-
-  /**
-   * The id that ends an example: the model's, else the tokenizer's. Pre-tokenized examples are
-   * never ended by us.
-   */
-  private static int eos(ModelConfig config, @Nullable Tokenizer tokenizer) {
-    List<Integer> eos = config.tokenIds().eos();
-    if (!eos.isEmpty()) {
-      return eos.get(0);
-    }
-    OptionalInt own = tokenizer == null ? OptionalInt.of(0) : tokenizer.eosId();
-    return own.orElseThrow(
-        () ->
-            new IllegalArgumentException(
-                "neither config.json nor the tokenizer names an eos_token_id"));
+    return HfConfig.read(options.model().assets()).model();
   }
 
   private static TrainingConfig training(
