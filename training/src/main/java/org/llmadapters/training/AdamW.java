@@ -39,10 +39,12 @@ final class AdamW {
     this.learningRate = scalar("learning_rate");
     this.beta1Power = scalar("beta1_power");
     this.beta2Power = scalar("beta2_power");
+    List<Weight> moments = new ArrayList<>();
     for (Weight weight : trained) {
-      model.declareZeros(firstMoment(weight));
-      model.declareZeros(secondMoment(weight));
+      moments.add(firstMoment(weight));
+      moments.add(secondMoment(weight));
     }
+    model.declareZeros(moments);
   }
 
   /** The mean of the gradients of {@code trained}. */
