@@ -22,7 +22,7 @@ import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.BeamConfig;
 import org.llmadapters.graph.compile.BeamDecoder;
-import org.llmadapters.graph.compile.GreedyDecoder;
+import org.llmadapters.graph.compile.TokenDecoder;
 import org.llmadapters.graph.compile.LogitsFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
@@ -103,7 +103,7 @@ public final class Generator implements AutoCloseable {
   private final class Model implements AutoCloseable {
     final GraphDef graph;
     final int virtualTokens;
-    final GreedyDecoder decoder;
+    final TokenDecoder decoder;
     final Map<BeamConfig, BeamDecoder> beamDecoders = new HashMap<>();
     @Nullable LogitsFunction logits;
 
@@ -111,7 +111,7 @@ public final class Generator implements AutoCloseable {
       this.graph = graph;
       this.virtualTokens = Sites.virtualTokens(graph);
       this.decoder =
-          new GreedyDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
+          new TokenDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
     }
 
     @Override
