@@ -261,12 +261,19 @@ final class GenerationParityTest {
       session.restore(base.variables(), base.graph().weights());
       try (BeamDecoder decoder =
           new BeamDecoder(
-              session, base.graph().graphDef(), base.config(), base.dtype(), endIds, FOUR_BEAMS)) {
+              session,
+              base.graph().graphDef(),
+              base.config(),
+              base.dtype(),
+              endIds,
+              FOUR_BEAMS,
+              1)) {
         List<BeamDecoder.Found> found =
             decoder.generate(
                 golden.matrix("gen.input_ids"),
                 golden.matrix("gen.attention_mask"),
                 NEW_TOKENS,
+                tokens -> false,
                 tokens -> true);
         float[] expected = golden.floats(name);
         assertThat(found).hasSameSizeAs(expected);
@@ -286,7 +293,8 @@ final class GenerationParityTest {
         Generator generator = Generator.open(withoutEnd(family), Optional.empty(), Compile.OFF)) {
       int[] expected = continuations(golden, "gen.greedy.sequences").get(1);
       List<int[]> seen = new ArrayList<>();
-      int[] tokens = generator.stream(prompts(golden).get(1), NEW_TOKENS, seen::add);
+      int[] tokens =
+          generator.stream(prompts(golden).get(1), new GenerationConfig(NEW_TOKENS, 1), seen::add);
       assertThat(tokens).containsExactly(expected);
       for (int count = 1; count <= NEW_TOKENS; count++) {
         assertThat(seen.get(count - 1)).containsExactly(Arrays.copyOf(expected, count));

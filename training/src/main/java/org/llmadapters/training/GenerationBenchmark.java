@@ -3,9 +3,10 @@ package org.llmadapters.training;
 import java.util.List;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.compile.TokenDecoder;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SamplingConfig;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.compile.TokenDecoder;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 
@@ -24,7 +25,9 @@ public final class GenerationBenchmark implements AutoCloseable {
     session = new ModelSession(SessionOptions.forThisMachine());
     session.declare(base.weights());
     RandomWeights.assign(session, base.weights(), 1);
-    decoder = new TokenDecoder(session, base.graphDef(), config, dtype, List.of(), xla);
+    decoder =
+        new TokenDecoder(
+            session, base.graphDef(), config, dtype, List.of(), SamplingConfig.GREEDY, xla);
   }
 
   /** What generates. */
