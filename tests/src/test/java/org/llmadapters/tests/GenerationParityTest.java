@@ -26,10 +26,12 @@ import org.llmadapters.conversion.files.Json;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.GenerationConfig;
 import org.llmadapters.eval.Generator;
+import org.llmadapters.eval.StopStrings;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.compile.BeamConfig;
 import org.llmadapters.graph.compile.BeamDecoder;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SamplingConfig;
 import org.llmadapters.graph.compile.SessionOptions;
 
 /** Greedy generation and beam search, from checkpoint to token ids, against Hugging Face's. */
@@ -159,6 +161,23 @@ final class GenerationParityTest {
           .isLessThan(NEW_TOKENS);
       assertThat(generate(generator, prompts(golden), 3).toArray(int[][]::new))
           .isDeepEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama, OFF", "llama, ON", "bloom, OFF", "gptj, OFF", "mistral-swa, OFF", "opt, OFF"})
+  void repetitionsAreLessLikelyByTheGoldenPenalty(String family, Compile compile)
+      throws IOException {
+    SamplingConfig penalty = new SamplingConfig(false, 1, 50, 1, 1.3);
+    try (Golden golden = Golden.open(family + "/generation");
+        Generator generator = Generator.open(withoutEnd(family), Optional.empty(), compile)) {
+      GenerationConfig config =
+          new GenerationConfig(NEW_TOKENS, 3, BeamConfig.GREEDY, penalty, 0, StopStrings.NONE);
+      // The other prompts are shorter; their padding is not to be penalised either.
+      List<int[]> answers = generator.generate(prompts(golden), config, finished -> {});
+      assertThat(answers.get(0))
+          .isEqualTo(continuations(golden, "gen.greedy_penalty.sequences").get(0))
+          .isNotEqualTo(continuations(golden, "gen.greedy.sequences").get(0));
     }
   }
 

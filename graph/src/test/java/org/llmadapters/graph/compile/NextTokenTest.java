@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -72,7 +76,7 @@ final class NextTokenTest {
   }
 
   /** The definition in double precision: a list of candidates that gets shorter. */
-  private static double[] reference(float[] logits, SamplingConfig sampling) {
+  static double[] reference(float[] logits, SamplingConfig sampling) {
     List<Integer> candidates =
         IntStream.range(0, logits.length)
             .boxed()
@@ -132,6 +136,57 @@ final class NextTokenTest {
             .isCloseTo(expected[id], within(TOLERANCE));
         assertThat(found[row][id] > 0).isEqualTo((float) expected[id] > 0);
       }
+    }
+  }
+
+  /** What transformers' logits processors give for four rows of 53 tokens, in float32. */
+  @ParameterizedTest
+  @CsvSource({
+    "repetition_penalty_1.3, 1, 0, 1, 1.3",
+    "temperature_0.1, 0.1, 0, 1, 1",
+    "temperature_1.7, 1.7, 0, 1, 1",
+    "top_k_5, 1, 5, 1, 1",
+    "top_k_40, 1, 40, 1, 1",
+    "top_p_0.2, 1, 0, 0.2, 1",
+    "top_p_0.75, 1, 0, 0.75, 1",
+    "temperature_0.1_top_k_40_top_p_0.75, 0.1, 40, 0.75, 1",
+    "temperature_1.3_top_k_10_top_p_0.9, 1.3, 10, 0.9, 1"
+  })
+  void tokensHaveTheGoldenProbabilities(
+      String name, double temperature, int topK, double topP, double penalty) throws IOException {
+    float[][] logits = golden("logit");
+    float[][] occurred = golden("occurred");
+    int[][] sequences = new int[logits.length][];
+    for (int row = 0; row < logits.length; row++) {
+      float[] here = occurred[row];
+      int[] ids = IntStream.range(0, here.length).filter(id -> here[id] == 1).toArray();
+      // Rows need one length; a token may stand there twice.
+      sequences[row] = IntStream.range(0, 12).map(i -> ids[i % ids.length]).toArray();
+    }
+    float[][] found =
+        probabilities(penalised(logits, sequences, penalty), sampling(temperature, topK, topP));
+    float[][] expected = golden(name);
+    for (int row = 0; row < expected.length; row++) {
+      for (int id = 0; id < expected[row].length; id++) {
+        assertThat((double) found[row][id])
+            .as("token %d of row %d", id, row)
+            .isCloseTo(expected[row][id], within(TOLERANCE));
+      }
+    }
+  }
+
+  /** A column of the file as [row][token]. */
+  private static float[][] golden(String name) throws IOException {
+    try (InputStream file = NextTokenTest.class.getResourceAsStream("/golden/sampling.csv")) {
+      String text = new String(Objects.requireNonNull(file).readAllBytes(), StandardCharsets.UTF_8);
+      List<String[]> lines = text.lines().map(line -> line.split(",", -1)).toList();
+      int column = List.of(lines.get(0)).indexOf(name);
+      float[][] values = new float[4][53];
+      for (String[] line : lines.subList(1, lines.size())) {
+        values[Integer.parseInt(line[0])][Integer.parseInt(line[1])] =
+            Float.parseFloat(line[column]);
+      }
+      return values;
     }
   }
 
