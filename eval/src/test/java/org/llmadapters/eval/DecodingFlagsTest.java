@@ -56,8 +56,21 @@ final class DecodingFlagsTest extends EvaluateFixture {
   void generateDraws(String compile) {
     assertThat(
             generate(
-                "--prompt", "say three", "--compile", compile, "--do-sample", "--temperature", 1e-4,
-                "--top-k", 5, "--top-p", 0.9, "--repetition-penalty", 1.01, "--seed", 7))
+                "--prompt",
+                "say three",
+                "--compile",
+                compile,
+                "--do-sample",
+                "--temperature",
+                1e-4,
+                "--top-k",
+                5,
+                "--top-p",
+                0.9,
+                "--repetition-penalty",
+                1.01,
+                "--seed",
+                7))
         .isZero();
     assertThat(out.toString().strip()).isEqualTo("3");
   }
@@ -81,8 +94,17 @@ final class DecodingFlagsTest extends EvaluateFixture {
   @Test
   void evaluateCutsAnswersAndRecordsHowTheyWereDrawn() throws IOException {
     Object[] line = {
-      "--data-dir", directory.resolve("data"), "--task", "AQuA", "--do-sample", "--temperature",
-      1e-4, "--stop", "3", "--seed", 5
+      "--data-dir",
+      directory.resolve("data"),
+      "--task",
+      "AQuA",
+      "--do-sample",
+      "--temperature",
+      1e-4,
+      "--stop",
+      "3",
+      "--seed",
+      5
     };
     assertThat(evaluate(line)).isZero();
     assertThat(output.resolve("predictions/base/AQuA.jsonl"))
@@ -98,7 +120,9 @@ final class DecodingFlagsTest extends EvaluateFixture {
               "\"top_p\" : 1.0",
               "\"repetition_penalty\" : 1.0",
               "\"seed\" : 5",
-              "\"stop_strings\" : [ \"3\" ]");
+              "\"stop_strings\" : [",
+              "\"3\"",
+              "]");
     }
     assertFails(
         output.resolve("settings.json")
@@ -123,8 +147,6 @@ final class DecodingFlagsTest extends EvaluateFixture {
         "--top-k",
         0,
         "--resume");
-    assertThat(evaluate(Stream.concat(
-            Stream.of(line), Stream.of("--resume")).toArray()))
-        .isZero();
+    assertThat(evaluate(Stream.concat(Stream.of(line), Stream.of("--resume")).toArray())).isZero();
   }
 }

@@ -189,7 +189,8 @@ final class DecodingTest {
     assertThat(stop).hasSize(2);
     assertThat(expected).filteredOn(answer -> !free.contains(answer)).hasSizeBetween(2, 4);
     try (Generator other = Generator.open(base, Optional.empty(), compile)) {
-      assertThat(answers(other, config(5, sampling, stop.toArray(String[]::new)), ALL)).isEqualTo(expected);
+      assertThat(answers(other, config(5, sampling, stop.toArray(String[]::new)), ALL))
+          .isEqualTo(expected);
     }
   }
 
