@@ -95,10 +95,10 @@ final class NextToken {
     Operand<TBool> within =
         tf.math.less(
             before, tf.math.mul(sum(tf, probabilities), tf.constant((float) topP))); // [B, V]
-    Operand<TInt32> last =
-        tf.math.sub(
-            tf.reduceSum(tf.dtypes.cast(within, TInt32.class), one, ReduceSum.keepDims(true)),
-            one); // [B, 1]
+    Operand<TInt32> count =
+        tf.reduceSum(tf.dtypes.cast(within, TInt32.class), one, ReduceSum.keepDims(true));
+    // In float32 topP may be 0.
+    Operand<TInt32> last = tf.math.sub(tf.math.maximum(count, one), one); // [B, 1]
     Operand<TFloat32> lastValue = tf.gather(sorted.values(), last, one, Gather.batchDims(1L));
     Operand<TInt32> lastId = tf.gather(sorted.indices(), last, one, Gather.batchDims(1L));
     Operand<TInt32> ids = tf.range(tf.constant(0), size, one); // [V]

@@ -115,6 +115,7 @@ final class NextTokenTest {
         sampling(1, 11, 1),
         sampling(1, 50, 1),
         sampling(1, 0, 1e-7), // the likeliest alone
+        sampling(1, 0, 1e-50),
         sampling(1, 0, 0.6),
         sampling(1, 0, 0.75),
         sampling(1, 0, 0.9999),
