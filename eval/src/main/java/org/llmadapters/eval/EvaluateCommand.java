@@ -101,7 +101,7 @@ public final class EvaluateCommand implements Callable<Integer> {
       description = "Items generated together (default ${DEFAULT-VALUE}).")
   private int batchSize;
 
-  @Mixin private BeamFlags beams = new BeamFlags();
+  @Mixin private DecodingFlags decoding = new DecodingFlags();
 
   @Option(
       names = "--limit",
@@ -124,7 +124,7 @@ public final class EvaluateCommand implements Callable<Integer> {
     boolean folder = !output.getFileName().toString().endsWith(PREDICTIONS);
     requireOutput(folder, asked.size(), stacks.size());
     PromptTemplate prompts = PromptTemplate.of(template);
-    GenerationConfig generation = model.generation(maxNewTokens, batchSize, beams);
+    GenerationConfig generation = model.generation(maxNewTokens, batchSize, decoding);
     List<TaskData> tasksWithItems = read(asked);
     EvaluationRun run = new EvaluationRun(prompts, generation, stacks, tasksWithItems);
     TrainingOverlap overlap = new TrainingOverlap(Optional.ofNullable(trainingData));

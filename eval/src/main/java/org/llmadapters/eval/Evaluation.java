@@ -136,13 +136,15 @@ public record Evaluation(Task task, PromptTemplate template, GenerationConfig ge
     try (Progress progress = Progress.start("evaluating " + task.name(), prompts.size(), "items")) {
       generator.generate(
           prompts,
+          open,
           generation,
           answers -> {
             List<Prediction> graded = new ArrayList<>();
             answers.forEach(
                 (number, answer) -> {
                   int index = open.get(number);
-                  String response = tokenizer.decode(answer, true).strip();
+                  String text = tokenizer.decode(answer, true);
+                  String response = generation.stop().cut(text).strip();
                   String label = items.get(index).answer();
                   graded.add(task.grade(index, texts.get(number), response, label, answer.length));
                 });

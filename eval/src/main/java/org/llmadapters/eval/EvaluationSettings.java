@@ -8,6 +8,7 @@ import java.util.Locale;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.graph.compile.SamplingConfig;
 
 /**
  * All that the predictions of an evaluation depend on, and nothing else: not the batch size, and
@@ -17,6 +18,8 @@ import org.llmadapters.eval.prompt.PromptTemplate;
  *   {"model": {"path": "base", "sha256": "9f2a..."},
  *    "template": "alpaca", "max_new_tokens": 256, "limit": 0,
  *    "num_beams": 1, "length_penalty": 1.0, "early_stopping": "false",
+ *    "do_sample": false, "temperature": 1.0, "top_k": 50, "top_p": 1.0,
+ *    "repetition_penalty": 1.0, "seed": 0, "stop_strings": [],
  *    "adapters": {"base": {"path": "", "sha256": "e3b0..."},
  *                 "lora": {"path": "run", "sha256": "51cc..."}},
  *    "tasks": {"gsm8k": {"path": "data/gsm8k/test.json", "sha256": "2cc6..."}}}
@@ -47,6 +50,14 @@ final class EvaluationSettings {
     json.put("num_beams", generation.beams().numBeams());
     json.put("length_penalty", generation.beams().lengthPenalty());
     json.put("early_stopping", generation.beams().earlyStopping().name().toLowerCase(Locale.ROOT));
+    SamplingConfig sampling = generation.sampling();
+    json.put("do_sample", sampling.doSample());
+    json.put("temperature", sampling.temperature());
+    json.put("top_k", sampling.topK());
+    json.put("top_p", sampling.topP());
+    json.put("repetition_penalty", sampling.repetitionPenalty());
+    json.put("seed", generation.seed());
+    generation.stop().texts().forEach(json.putArray("stop_strings")::add);
     ObjectNode adapters = json.putObject("adapters");
     for (AdapterStack stack : stacks) {
       put(

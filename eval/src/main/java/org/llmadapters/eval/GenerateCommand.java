@@ -84,7 +84,7 @@ public final class GenerateCommand implements Callable<Integer> {
       description = "Prompts generated together (default ${DEFAULT-VALUE}).")
   private int batchSize;
 
-  @Mixin private BeamFlags beams = new BeamFlags();
+  @Mixin private DecodingFlags decoding = new DecodingFlags();
 
   @Option(
       names = "--output",
@@ -102,7 +102,7 @@ public final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           output + ": exists; name another file, or give --overwrite");
     }
-    GenerationConfig config = model.generation(maxNewTokens, batchSize, beams);
+    GenerationConfig config = model.generation(maxNewTokens, batchSize, decoding);
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
@@ -110,7 +110,7 @@ public final class GenerateCommand implements Callable<Integer> {
             model.generator(base, List.of(new AdapterStack("adapters", adapters)))) {
       String single = prompts.prompt;
       if (single != null && output == null && config.beams().numBeams() == 1) {
-        stream(generator, tokenizer, single, out);
+        stream(generator, tokenizer, config, single, out);
       } else {
         many(generator, tokenizer, config, single != null ? List.of(single) : lines(), out);
       }
@@ -130,15 +130,24 @@ public final class GenerateCommand implements Callable<Integer> {
     return lines;
   }
 
-  /** Prints the response while it grows. An unfinished character is held back until it is whole. */
-  private void stream(Generator generator, Tokenizer tokenizer, String prompt, PrintWriter out) {
+  /**
+   * Prints the response while it grows. An unfinished character, and what may become a stop string,
+   * are held back.
+   */
+  private void stream(
+      Generator generator,
+      Tokenizer tokenizer,
+      GenerationConfig config,
+      String prompt,
+      PrintWriter out) {
+    StopStrings stop = config.stop();
     StringBuilder printed = new StringBuilder();
     int[] tokens =
         generator.stream(
             encode(tokenizer, prompt),
-            maxNewTokens,
+            config,
             chosen -> {
-              String text = tokenizer.decode(chosen, true);
+              String text = stop.certain(tokenizer.decode(chosen, true));
               if (!text.endsWith("\uFFFD") && text.startsWith(printed.toString())) {
                 out.print(text.substring(printed.length()));
                 out.flush();
@@ -147,7 +156,7 @@ public final class GenerateCommand implements Callable<Integer> {
               }
               return true;
             });
-    String text = tokenizer.decode(tokens, true);
+    String text = stop.cut(tokenizer.decode(tokens, true));
     if (text.startsWith(printed.toString())) {
       out.print(text.substring(printed.length()));
     }
@@ -167,14 +176,14 @@ public final class GenerateCommand implements Callable<Integer> {
       answers = generator.generate(encoded, config, finished -> progress.advance(finished.size()));
     }
     if (texts.size() == 1 && output == null && prompts.prompt != null) {
-      out.println(tokenizer.decode(answers.get(0), true));
+      out.println(config.stop().cut(tokenizer.decode(answers.get(0), true)));
       return;
     }
     List<String> lines = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {
       ObjectNode line = Json.object();
       line.put("prompt", texts.get(i));
-      line.put("response", tokenizer.decode(answers.get(i), true));
+      line.put("response", config.stop().cut(tokenizer.decode(answers.get(i), true)));
       line.put("tokens", answers.get(i).length);
       lines.add(line.toString());
     }

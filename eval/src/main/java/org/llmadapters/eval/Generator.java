@@ -4,9 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,10 +17,8 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.graph.arch.Architecture;
-import org.llmadapters.graph.compile.BeamConfig;
-import org.llmadapters.graph.compile.BeamDecoder;
-import org.llmadapters.graph.compile.GreedyDecoder;
 import org.llmadapters.graph.compile.LogitsFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
@@ -30,25 +26,21 @@ import org.llmadapters.graph.rewrite.Sites;
 import org.tensorflow.proto.GraphDef;
 
 /**
- * A model in memory, without or with adapters, that generates greedily or by beam search. Several
- * adapters, alone or stacked, share one base: {@link #use} switches between them.
+ * A model in memory, without or with adapters, that generates greedily, by drawing tokens or by
+ * beam search. Several adapters, alone or stacked, share one base: {@link #use} switches between
+ * them.
  *
  * <p>Prompts are sorted by length, padded on the left and generated in batches, one batch per core
- * at a time. Neither batch size nor padding changes what comes out.
+ * at a time. Neither batch size nor padding nor company changes what comes out.
  */
 public final class Generator implements AutoCloseable {
-  /** Prompts are padded to a multiple of this, so that few programs are compiled. */
-  private static final int PROMPT_MULTIPLE = 32;
-
-  /** Tokens between looks at whether all rows have ended: one call under XLA. */
-  private static final int CHUNK = 16;
-
   private final BaseModel base;
   private final ModelSession session;
   private final List<Integer> endIds;
   private final boolean compiled;
   private final Map<String, Model> models = new LinkedHashMap<>();
   private Model current;
+  private @Nullable Tokenizer tokenizer;
 
   private Generator(
       BaseModel base,
@@ -58,8 +50,8 @@ public final class Generator implements AutoCloseable {
       boolean compiled) {
     this.base = base;
     this.session = session;
-    this.endIds = endIds;
     this.compiled = compiled;
+    this.endIds = endIds;
     graphs.forEach((name, graph) -> models.put(name, new Model(graph)));
     this.current = models.values().iterator().next();
   }
@@ -103,21 +95,19 @@ public final class Generator implements AutoCloseable {
   private final class Model implements AutoCloseable {
     final GraphDef graph;
     final int virtualTokens;
-    final GreedyDecoder decoder;
-    final Map<BeamConfig, BeamDecoder> beamDecoders = new HashMap<>();
+    final Decoders decoders;
     @Nullable LogitsFunction logits;
 
     Model(GraphDef graph) {
       this.graph = graph;
       this.virtualTokens = Sites.virtualTokens(graph);
-      this.decoder =
-          new GreedyDecoder(session, graph, base.config(), base.dtype(), endIds, compiled);
+      this.decoders =
+          new Decoders(base, session, graph, endIds, compiled, Generator.this::tokenizer);
     }
 
     @Override
     public void close() {
-      beamDecoders.values().forEach(BeamDecoder::close);
-      decoder.close();
+      decoders.close();
     }
   }
 
@@ -147,17 +137,28 @@ public final class Generator implements AutoCloseable {
     void finished(Map<Integer, int[]> answers);
   }
 
+  /** Generates after every prompt, the items 0, 1, ... */
+  public List<int[]> generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+    List<Integer> items = IntStream.range(0, prompts.size()).boxed().toList();
+    return generate(prompts, items, config, listener);
+  }
+
   /**
    * Generates after every prompt.
    *
    * @param prompts token ids; none may be empty
-   * @return the new tokens of each prompt, in the order of {@code prompts}, end tokens included
+   * @param items the number of each prompt in its file: what is drawn depends on it and on the
+   *     seed, not on the other prompts
+   * @return the new tokens of each prompt, in the order of {@code prompts}; the end token, or the
+   *     tokens of the stop string, included
    * @throws IllegalArgumentException if a prompt is empty or too long for the model
    */
-  public List<int[]> generate(List<int[]> prompts, GenerationConfig config, Listener listener) {
+  public List<int[]> generate(
+      List<int[]> prompts, List<Integer> items, GenerationConfig config, Listener listener) {
     requireRunnable(config, compiled ? Compile.ON : Compile.OFF);
-    if (config.beams().numBeams() > 1) {
-      beamDecoder(config.beams()); // what is wrong with it should be said before work begins
+    current.decoders.prepare(config);
+    if (!config.stop().isEmpty()) {
+      tokenizer();
     }
     requireFit(prompts, config.maxNewTokens());
     List<Integer> byLength =
@@ -174,7 +175,8 @@ public final class Generator implements AutoCloseable {
         List<Integer> numbers =
             byLength.subList(from, Math.min(from + config.batchSize(), byLength.size()));
         batches.add(
-            threads.submit(() -> generateBatch(numbers, prompts, results, config, listener)));
+            threads.submit(
+                () -> generateBatch(numbers, prompts, items, results, config, listener)));
       }
       for (Future<?> batch : batches) {
         batch.get();
@@ -204,35 +206,21 @@ public final class Generator implements AutoCloseable {
   private void generateBatch(
       List<Integer> numbers,
       List<int[]> prompts,
+      List<Integer> items,
       List<int[]> results,
       GenerationConfig config,
       Listener listener) {
-    int longest =
-        numbers.stream().mapToInt(number -> prompts.get(number).length).max().orElseThrow();
-    int length = (longest + PROMPT_MULTIPLE - 1) / PROMPT_MULTIPLE * PROMPT_MULTIPLE;
-    // A last batch that is not full gets empty rows, for the sake of its shape.
-    int rows = prompts.size() < config.batchSize() ? numbers.size() : config.batchSize();
-    int[][] ids = new int[rows][length];
-    int[][] mask = new int[rows][length];
-    for (int row = 0; row < rows; row++) {
-      Arrays.fill(ids[row], base.config().tokenIds().padding());
-      if (row < numbers.size()) {
-        int[] prompt = prompts.get(numbers.get(row));
-        System.arraycopy(prompt, 0, ids[row], length - prompt.length, prompt.length);
-        Arrays.fill(mask[row], length - prompt.length, length, 1);
-      }
+    List<int[]> rows = numbers.stream().map(prompts::get).toList();
+    int padId = base.config().tokenIds().padding();
+    int[][] generated;
+    if (config.beams().numBeams() > 1) {
+      generated = current.decoders.search(PromptBatch.of(rows, rows.size(), padId), config);
+    } else {
+      // A last batch that is not full gets empty rows, for the sake of its shape.
+      int size = prompts.size() < config.batchSize() ? rows.size() : config.batchSize();
+      List<Integer> itemsOfRows = numbers.stream().map(items::get).toList();
+      generated = current.decoders.decode(PromptBatch.of(rows, size, padId), itemsOfRows, config);
     }
-    int newTokens = config.maxNewTokens();
-    int[][] generated =
-        config.beams().numBeams() > 1
-            ? search(ids, mask, numbers.size(), config)
-            : current.decoder.generate(
-                ids,
-                mask,
-                newTokens,
-                newTokens,
-                CHUNK,
-                tokens -> !Thread.currentThread().isInterrupted());
     Map<Integer, int[]> answers = new LinkedHashMap<>();
     for (int row = 0; row < numbers.size(); row++) {
       answers.put(numbers.get(row), generated[row]);
@@ -243,26 +231,18 @@ public final class Generator implements AutoCloseable {
     }
   }
 
-  /** The best sequences that beam search finds after the first {@code count} rows. */
-  private int[][] search(int[][] ids, int[][] mask, int count, GenerationConfig config) {
-    return beamDecoder(config.beams())
-        .generate(
-            Arrays.copyOf(ids, count),
-            Arrays.copyOf(mask, count),
-            config.maxNewTokens(),
-            searched -> !Thread.currentThread().isInterrupted())
-        .stream()
-        .map(found -> found.tokens().stream().mapToInt(Integer::intValue).toArray())
-        .toArray(int[][]::new);
-  }
-
-  private BeamDecoder beamDecoder(BeamConfig beams) {
-    Model model = current;
-    synchronized (model.beamDecoders) {
-      return model.beamDecoders.computeIfAbsent(
-          beams,
-          key -> new BeamDecoder(session, model.graph, base.config(), base.dtype(), endIds, key));
+  /** Only stop strings need one. */
+  private synchronized Tokenizer tokenizer() {
+    Tokenizer opened = tokenizer;
+    if (opened == null) {
+      try {
+        opened = base.requireTokenizer();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      tokenizer = opened;
     }
+    return opened;
   }
 
   /** Receives the tokens of a prompt as they are chosen. */
@@ -273,23 +253,16 @@ public final class Generator implements AutoCloseable {
   }
 
   /**
-   * Generates after one prompt and reports each token as it comes.
+   * Generates after one prompt, the item 0, and reports each token as it comes; not by beam search.
    *
-   * @return the new tokens, the end token included
+   * @return the new tokens; the end token, or the tokens of the stop string, included
    */
-  public int[] stream(int[] prompt, int maxNewTokens, TokenListener listener) {
-    requireFits(prompt, maxNewTokens);
-    int[][] mask = new int[1][prompt.length];
-    Arrays.fill(mask[0], 1);
+  public int[] stream(int[] prompt, GenerationConfig config, TokenListener listener) {
+    requireFits(prompt, config.maxNewTokens());
+    PromptBatch batch = PromptBatch.of(List.of(prompt), 1, base.config().tokenIds().padding());
     return current
-        .decoder
-        .generate(
-            new int[][] {prompt},
-            mask,
-            maxNewTokens,
-            maxNewTokens,
-            1,
-            tokens -> listener.chosen(tokens[0]))[0];
+        .decoders
+        .decode(batch, List.of(0), config, 1, tokens -> listener.chosen(tokens[0]))[0];
   }
 
   /**
@@ -350,5 +323,8 @@ public final class Generator implements AutoCloseable {
   public void close() {
     models.values().forEach(Model::close);
     session.close();
+    if (tokenizer != null) {
+      tokenizer.close();
+    }
   }
 }

@@ -30,8 +30,8 @@ final class ModelFlags {
    *
    * @throws IllegalArgumentException if the flags do not go together
    */
-  GenerationConfig generation(int maxNewTokens, int batchSize, BeamFlags beams) {
-    GenerationConfig config = new GenerationConfig(maxNewTokens, batchSize, beams.toConfig());
+  GenerationConfig generation(int maxNewTokens, int batchSize, DecodingFlags decoding) {
+    GenerationConfig config = decoding.toConfig(maxNewTokens, batchSize);
     Generator.requireRunnable(config, Compile.of(compile));
     return config;
   }

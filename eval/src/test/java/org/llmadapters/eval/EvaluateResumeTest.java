@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** {@code evaluate --resume}. */
@@ -36,6 +37,19 @@ final class EvaluateResumeTest extends EvaluateFixture {
     cut(output);
     assertThat(files(output)).isNotEqualTo(uninterrupted);
     assertThat(evaluate(both("--resume"))).as(err.toString()).isZero();
+    assertThat(files(output)).isEqualTo(uninterrupted);
+  }
+
+  /**
+   * Words that are almost equally likely, drawn by the numbers that the items have in their files.
+   */
+  @Test
+  void drawsAfterACutWhatItWouldHaveDrawn() throws IOException {
+    Object[] line = both("--do-sample", "--temperature", 1000, "--top-k", 0);
+    assertThat(evaluate(line)).isZero();
+    Map<String, String> uninterrupted = files(output);
+    cut(output);
+    assertThat(evaluate(Stream.concat(Stream.of(line), Stream.of("--resume")).toArray())).isZero();
     assertThat(files(output)).isEqualTo(uninterrupted);
   }
 

@@ -26,10 +26,12 @@ import org.llmadapters.conversion.files.Json;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.GenerationConfig;
 import org.llmadapters.eval.Generator;
+import org.llmadapters.eval.StopStrings;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.compile.BeamConfig;
 import org.llmadapters.graph.compile.BeamDecoder;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SamplingConfig;
 import org.llmadapters.graph.compile.SessionOptions;
 
 /** Greedy generation and beam search, from checkpoint to token ids, against Hugging Face's. */
@@ -162,6 +164,23 @@ final class GenerationParityTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"llama, OFF", "llama, ON", "bloom, OFF", "gptj, OFF", "mistral-swa, OFF", "opt, OFF"})
+  void repetitionsAreLessLikelyByTheGoldenPenalty(String family, Compile compile)
+      throws IOException {
+    SamplingConfig penalty = new SamplingConfig(false, 1, 50, 1, 1.3);
+    try (Golden golden = Golden.open(family + "/generation");
+        Generator generator = Generator.open(withoutEnd(family), Optional.empty(), compile)) {
+      GenerationConfig config =
+          new GenerationConfig(NEW_TOKENS, 3, BeamConfig.GREEDY, penalty, 0, StopStrings.NONE);
+      // The other prompts are shorter; their padding is not to be penalised either.
+      List<int[]> answers = generator.generate(prompts(golden), config, finished -> {});
+      assertThat(answers.get(0))
+          .isEqualTo(continuations(golden, "gen.greedy_penalty.sequences").get(0))
+          .isNotEqualTo(continuations(golden, "gen.greedy.sequences").get(0));
+    }
+  }
+
   private static int end(Golden golden) throws IOException {
     return golden.matrix("gen.eos_token_id")[0][0];
   }
@@ -261,12 +280,19 @@ final class GenerationParityTest {
       session.restore(base.variables(), base.graph().weights());
       try (BeamDecoder decoder =
           new BeamDecoder(
-              session, base.graph().graphDef(), base.config(), base.dtype(), endIds, FOUR_BEAMS)) {
+              session,
+              base.graph().graphDef(),
+              base.config(),
+              base.dtype(),
+              endIds,
+              FOUR_BEAMS,
+              1)) {
         List<BeamDecoder.Found> found =
             decoder.generate(
                 golden.matrix("gen.input_ids"),
                 golden.matrix("gen.attention_mask"),
                 NEW_TOKENS,
+                tokens -> false,
                 tokens -> true);
         float[] expected = golden.floats(name);
         assertThat(found).hasSameSizeAs(expected);
@@ -286,7 +312,8 @@ final class GenerationParityTest {
         Generator generator = Generator.open(withoutEnd(family), Optional.empty(), Compile.OFF)) {
       int[] expected = continuations(golden, "gen.greedy.sequences").get(1);
       List<int[]> seen = new ArrayList<>();
-      int[] tokens = generator.stream(prompts(golden).get(1), NEW_TOKENS, seen::add);
+      int[] tokens =
+          generator.stream(prompts(golden).get(1), new GenerationConfig(NEW_TOKENS, 1), seen::add);
       assertThat(tokens).containsExactly(expected);
       for (int count = 1; count <= NEW_TOKENS; count++) {
         assertThat(seen.get(count - 1)).containsExactly(Arrays.copyOf(expected, count));

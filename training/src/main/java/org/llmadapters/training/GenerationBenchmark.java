@@ -3,16 +3,17 @@ package org.llmadapters.training;
 import java.util.List;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
-import org.llmadapters.graph.compile.GreedyDecoder;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SamplingConfig;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.compile.TokenDecoder;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
 
 /** Greedy generation by a model with random weights, for measuring; caller closes. */
 public final class GenerationBenchmark implements AutoCloseable {
   private final ModelSession session;
-  private final GreedyDecoder decoder;
+  private final TokenDecoder decoder;
 
   /**
    * A model of {@code config} that never ends a text by itself.
@@ -24,11 +25,13 @@ public final class GenerationBenchmark implements AutoCloseable {
     session = new ModelSession(SessionOptions.forThisMachine());
     session.declare(base.weights());
     RandomWeights.assign(session, base.weights(), 1);
-    decoder = new GreedyDecoder(session, base.graphDef(), config, dtype, List.of(), xla);
+    decoder =
+        new TokenDecoder(
+            session, base.graphDef(), config, dtype, List.of(), SamplingConfig.GREEDY, xla);
   }
 
   /** What generates. */
-  public GreedyDecoder decoder() {
+  public TokenDecoder decoder() {
     return decoder;
   }
 

@@ -15,7 +15,8 @@ import org.llmadapters.eval.task.Score;
  *      "correct": 100, "total": 254, "accuracy": 0.393701, "low": 0.335629, "high": 0.45494,
  *      "corrected_rule": {"correct": 90, "total": 254, "accuracy": ..., "low": ..., "high": ...},
  *      "tokens": 5412, "in_training_data": 203}, ...],
- *    "averages": [{"adapter": "lora", "accuracy": 0.393701}, ...]}
+ *    "averages": [{"adapter": "lora", "accuracy": 0.393701}, ...],
+ *    "settings": {what settings.json has, see {@link ResultsFolder}}}
  * </pre>
  *
  * with {@code corrected_rule} for tasks that have one and {@code in_training_data} if that was
@@ -55,7 +56,7 @@ public record Results(List<TaskResult> all) {
         .orElseThrow();
   }
 
-  /** The content of {@code results.json}. */
+  /** The content of {@code results.json}, without the settings. */
   public ObjectNode toJson() {
     ObjectNode json = Json.object();
     var list = json.putArray("results");

@@ -138,7 +138,8 @@ public final class ResultsFolder {
         problems.add("%s: was evaluated, is not asked for now", name);
       } else if (value.isObject() && field.getValue().isObject()) {
         compare(name + ".", field.getValue(), value, problems);
-      } else if (!value.equals(field.getValue())) {
+      } else if (!value.toString().equals(field.getValue().toString())) {
+        // As written: a number that was read back may be of another Java type.
         problems.add(
             "%s: was %s, is %s now", name, Json.describe(field.getValue()), Json.describe(value));
       }
@@ -177,9 +178,11 @@ public final class ResultsFolder {
     return folder.resolve(PREDICTIONS).resolve(adapter).resolve(task + ".jsonl");
   }
 
-  /** Writes the table as JSON, Markdown and HTML. */
+  /** Writes the table as JSON, with the settings, as Markdown and as HTML. */
   public void write(Results results) throws IOException {
-    Json.write(folder.resolve("results.json"), results.toJson());
+    ObjectNode json = results.toJson();
+    json.set("settings", settings);
+    Json.write(folder.resolve("results.json"), json);
     ResultsTable table = ResultsTable.of(results);
     write("results.md", table.markdown());
     write("results.html", table.html());

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.block.TokenShapes;
 import org.llmadapters.graph.config.ModelConfig;
@@ -56,6 +57,7 @@ public final class BeamDecoder implements AutoCloseable {
    * @param flat a base graph, or one with an adapter in it
    * @param dtype of the base's weights
    * @param endIds any of them ends a sequence; may be empty
+   * @param repetitionPenalty {@code repetition_penalty}, of log-probabilities here; 1 for none
    */
   public BeamDecoder(
       ModelSession model,
@@ -63,7 +65,8 @@ public final class BeamDecoder implements AutoCloseable {
       ModelConfig config,
       WeightDtype dtype,
       List<Integer> endIds,
-      BeamConfig beams) {
+      BeamConfig beams,
+      double repetitionPenalty) {
     this.model = model;
     this.config = config;
     this.dtype = dtype;
@@ -80,16 +83,16 @@ public final class BeamDecoder implements AutoCloseable {
               + config.sizes().vocabSize());
     }
     DecodeBody decode = DecodeBody.of(flat, config.sizes().numHiddenLayers());
-    this.step = step(decode, candidates);
+    this.step = step(decode, candidates, repetitionPenalty);
     this.virtualTokens = decode.virtualTokens();
     this.nodes = new Nodes(decode);
   }
 
   /**
-   * The function {@code input_ids, attention_mask, cache_position, scores, prompts, caches,
-   * variables -> candidates' scores, candidates, caches}.
+   * The function {@code input_ids, attention_mask, cache_position, scores, prompts, sequences,
+   * caches, variables -> candidates' scores, candidates, caches}.
    */
-  private static GraphFunction step(DecodeBody decode, int candidates) {
+  private static GraphFunction step(DecodeBody decode, int candidates, double repetitionPenalty) {
     try (Graph graph = new Graph()) {
       graph.importGraphDef(decode.graphDef());
       Ops tf = Ops.create(graph).withSubScope("beams");
@@ -99,8 +102,14 @@ public final class BeamDecoder implements AutoCloseable {
       Operand<TInt32> prompts =
           tf.withName("prompts").placeholder(TInt32.class, Placeholder.shape(Shape.scalar()));
       Output<TFloat32> logits = DecodeBody.node(graph, "logits"); // [R, V]
-      Operand<TFloat32> sums =
-          tf.math.add(tf.nn.logSoftmax(logits), tf.expandDims(scores, tf.constant(1)));
+      Operand<TFloat32> logProbabilities = tf.nn.logSoftmax(logits);
+      // [R, L]: the tokens of each row, for the penalty.
+      Operand<TInt32> sequences =
+          tf.withName("sequences").placeholder(TInt32.class, Placeholder.shape(Shape.of(-1, -1)));
+      if (repetitionPenalty != 1) {
+        logProbabilities = NextToken.penalised(tf, logProbabilities, sequences, repetitionPenalty);
+      }
+      Operand<TFloat32> sums = tf.math.add(logProbabilities, tf.expandDims(scores, tf.constant(1)));
       Operand<TFloat32> byPrompt =
           tf.reshape(sums, tf.stack(List.of(prompts, tf.constant(-1)))); // [B, R / B * V]
       TopK<TFloat32, TInt32> best = tf.nn.topK(byPrompt, tf.constant(candidates), TInt32.class);
@@ -110,6 +119,7 @@ public final class BeamDecoder implements AutoCloseable {
       inputs.add(DecodeBody.node(graph, "cache_position"));
       inputs.add(scores);
       inputs.add(prompts);
+      inputs.add(sequences);
       inputs.addAll(decode.caches(graph));
       inputs.addAll(decode.variables(graph));
       List<Operand<?>> outputs = new ArrayList<>(List.of(best.values(), best.indices()));
@@ -125,6 +135,7 @@ public final class BeamDecoder implements AutoCloseable {
     final Placeholder<TInt32> cachePosition;
     final Placeholder<TFloat32> scores;
     final Placeholder<TInt32> prompts;
+    final Placeholder<TInt32> sequences;
     final Placeholder<TInt32> source;
     final List<Placeholder<TFloating>> caches = new ArrayList<>();
     final List<Output<?>> prompt;
@@ -140,6 +151,7 @@ public final class BeamDecoder implements AutoCloseable {
       cachePosition = placeholder(tf, "cache_position", TInt32.class);
       scores = placeholder(tf, "scores", TFloat32.class, -1);
       prompts = placeholder(tf, "prompts", TInt32.class);
+      sequences = placeholder(tf, "sequences", TInt32.class, -1, -1);
       source = placeholder(tf, "source", TInt32.class, -1);
       Operand<TFloating> empty =
           tf.fill(
@@ -164,7 +176,8 @@ public final class BeamDecoder implements AutoCloseable {
     private List<Output<?>> call(
         Ops tf, String node, DecodeBody decode, List<Operand<TFloating>> cached) {
       List<Operand<?>> arguments =
-          new ArrayList<>(List.of(inputIds, attentionMask, cachePosition, scores, prompts));
+          new ArrayList<>(
+              List.of(inputIds, attentionMask, cachePosition, scores, prompts, sequences));
       arguments.addAll(cached);
       decode.variables().forEach(variable -> arguments.add(model.read(variable)));
       return step.call(tf, node, arguments, false);
@@ -201,18 +214,27 @@ public final class BeamDecoder implements AutoCloseable {
    * @param inputIds [B][T], padded on the left
    * @param attentionMask [B][T], 1 at real tokens; each row has one
    * @param maxNewTokens most tokens of a sequence
+   * @param stops whether a sequence of new tokens ends as if its last were an end token
    * @return one for each row
    */
   public List<Found> generate(
-      int[][] inputIds, int[][] attentionMask, int maxNewTokens, Listener listener) {
+      int[][] inputIds,
+      int[][] attentionMask,
+      int maxNewTokens,
+      Predicate<List<Integer>> stops,
+      Listener listener) {
+    Predicate<List<Integer>> endToken = tokens -> endIds.contains(tokens.get(tokens.size() - 1));
     List<BeamSearch> searches = new ArrayList<>();
     for (int row = 0; row < inputIds.length; row++) {
-      searches.add(new BeamSearch(beams, endIds, maxNewTokens));
+      searches.add(new BeamSearch(beams, endToken.or(stops), maxNewTokens));
     }
     int[][] promptMask = afterVirtualTokens(attentionMask, 1);
     int promptLength = virtualTokens + inputIds[0].length;
     int slots = promptLength + maxNewTokens;
-    Rows rows = Rows.ofPrompts(afterVirtualTokens(inputIds, config.tokenIds().padding()));
+    Rows rows =
+        Rows.ofPrompts(
+            afterVirtualTokens(inputIds, config.tokenIds().padding()),
+            NextToken.withoutPadding(inputIds, attentionMask));
     Result state = run(rows, rows.mask(promptMask, slots), 0, null);
     try {
       for (int length = 1; ; length++) {
@@ -220,7 +242,7 @@ public final class BeamDecoder implements AutoCloseable {
         if (searches.stream().allMatch(BeamSearch::ended) || !listener.searched(length)) {
           break;
         }
-        rows = Rows.ofBeams(searches, beams.numBeams(), rows.perPrompt());
+        rows = rows.ofBeams(searches, beams.numBeams());
         Result next = run(rows, rows.mask(promptMask, slots), promptLength + length - 1, state);
         state.close();
         state = next;
@@ -250,35 +272,50 @@ public final class BeamDecoder implements AutoCloseable {
    * @param ids [R][T]
    * @param scores [R]: sums of log-probabilities
    * @param source [R]: the row of the step before whose caches each continues
+   * @param sequences [R][L]: the prompt's tokens and those chosen, in no need of a mask
    * @param perPrompt R / B
    */
-  private record Rows(List<int[]> ids, List<Float> scores, List<Integer> source, int perPrompt) {
+  private record Rows(
+      List<int[]> ids,
+      List<Float> scores,
+      List<Integer> source,
+      List<int[]> sequences,
+      int perPrompt) {
     /** Far below any sum, for rows that follow nothing. */
     private static final float NOTHING = -1e9f;
 
-    static Rows ofPrompts(int[][] inputIds) {
+    static Rows ofPrompts(int[][] inputIds, int[][] sequences) {
       return new Rows(
           List.of(inputIds),
           Collections.nCopies(inputIds.length, 0f),
           Collections.nCopies(inputIds.length, 0),
+          List.of(sequences),
           1);
     }
 
-    static Rows ofBeams(List<BeamSearch> searches, int numBeams, int rowsBefore) {
-      List<int[]> ids = new ArrayList<>();
-      List<Float> scores = new ArrayList<>();
-      List<Integer> source = new ArrayList<>();
+    /** What the step after this one reads. */
+    Rows ofBeams(List<BeamSearch> searches, int numBeams) {
+      List<int[]> nextIds = new ArrayList<>();
+      List<Float> nextScores = new ArrayList<>();
+      List<Integer> nextSource = new ArrayList<>();
+      List<int[]> nextSequences = new ArrayList<>();
       for (int prompt = 0; prompt < searches.size(); prompt++) {
         List<BeamSearch.Running> running = searches.get(prompt).running();
         for (int beam = 0; beam < numBeams; beam++) {
           boolean follows = beam < running.size();
           List<Integer> tokens = follows ? running.get(beam).tokens() : List.of(0);
-          ids.add(new int[] {tokens.get(tokens.size() - 1)});
-          scores.add(follows ? running.get(beam).score() : NOTHING);
-          source.add(prompt * rowsBefore + (follows ? running.get(beam).beam() : 0));
+          int token = tokens.get(tokens.size() - 1);
+          int from = prompt * perPrompt + (follows ? running.get(beam).beam() : 0);
+          nextIds.add(new int[] {token});
+          nextScores.add(follows ? running.get(beam).score() : NOTHING);
+          nextSource.add(from);
+          int[] sequence = sequences.get(from);
+          int[] longer = Arrays.copyOf(sequence, sequence.length + 1);
+          longer[sequence.length] = token;
+          nextSequences.add(longer);
         }
       }
-      return new Rows(ids, scores, source, numBeams);
+      return new Rows(nextIds, nextScores, nextSource, nextSequences, numBeams);
     }
 
     /** The prompts' masks, once per row, then 1 for all slots that follow. */
@@ -311,6 +348,8 @@ public final class BeamDecoder implements AutoCloseable {
         TInt32 cachePosition = TInt32.scalarOf(position);
         TFloat32 scores = TFloat32.vectorOf(rows.scoreArray());
         TInt32 prompts = TInt32.scalarOf(rows.ids().size() / rows.perPrompt());
+        TInt32 sequences =
+            TInt32.tensorOf(StdArrays.ndCopyOf(rows.sequences().toArray(int[][]::new)));
         TInt32 sources = TInt32.vectorOf(source)) {
       Session.Runner runner =
           model
@@ -320,7 +359,8 @@ public final class BeamDecoder implements AutoCloseable {
               .feed(nodes.attentionMask, wholeMask)
               .feed(nodes.cachePosition, cachePosition)
               .feed(nodes.scores, scores)
-              .feed(nodes.prompts, prompts);
+              .feed(nodes.prompts, prompts)
+              .feed(nodes.sequences, sequences);
       if (state == null) {
         nodes.prompt.forEach(runner::fetch);
       } else {

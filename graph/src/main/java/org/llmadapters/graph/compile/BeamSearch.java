@@ -3,7 +3,7 @@ package org.llmadapters.graph.compile;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Set;
+import java.util.function.Predicate;
 import org.llmadapters.graph.compile.BeamConfig.EarlyStopping;
 
 /**
@@ -15,17 +15,17 @@ import org.llmadapters.graph.compile.BeamConfig.EarlyStopping;
  *
  * <ul>
  *   <li>the {@code num_beams} best that do not end are followed;
- *   <li>those that end (by an end token, or because {@code max_new_tokens} is reached) and are
- *       among the {@code num_beams} best of all are finished: their score is their sum of
- *       log-probabilities divided by {@code n^length_penalty}, the end token counted in n; the
- *       {@code num_beams} best finished sequences are kept.
+ *   <li>those that end (by an end token, a stop string, or because {@code max_new_tokens} is
+ *       reached) and are among the {@code num_beams} best of all are finished: their score is their
+ *       sum of log-probabilities divided by {@code n^length_penalty}, the end token counted in n;
+ *       the {@code num_beams} best finished sequences are kept.
  * </ul>
  */
 final class BeamSearch {
   private static final float UNREACHABLE = -1e9f;
 
   private final BeamConfig config;
-  private final Set<Integer> endIds;
+  private final Predicate<List<Integer>> ends;
   private final int maxNewTokens;
   private List<Running> running = new ArrayList<>();
   private List<Hypothesis> finished = new ArrayList<>();
@@ -49,9 +49,12 @@ final class BeamSearch {
    */
   record Hypothesis(List<Integer> tokens, float score) {}
 
-  BeamSearch(BeamConfig config, Set<Integer> endIds, int maxNewTokens) {
+  /**
+   * @param ends whether a sequence ends with its last token, before {@code max_new_tokens}
+   */
+  BeamSearch(BeamConfig config, Predicate<List<Integer>> ends, int maxNewTokens) {
     this.config = config;
-    this.endIds = Set.copyOf(endIds);
+    this.ends = ends;
     this.maxNewTokens = maxNewTokens;
     this.running.add(new Running(0, List.of(), 0));
   }
@@ -81,7 +84,7 @@ final class BeamSearch {
       }
       List<Integer> sequence = new ArrayList<>(running.get(beams[rank]).tokens());
       sequence.add(tokens[rank]);
-      if (length == maxNewTokens || endIds.contains(tokens[rank])) {
+      if (length == maxNewTokens || ends.test(sequence)) {
         if (rank < config.numBeams()) {
           ending.add(new Hypothesis(sequence, normalised(scores[rank], length)));
         }

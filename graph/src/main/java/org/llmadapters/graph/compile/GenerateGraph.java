@@ -39,7 +39,8 @@ public record GenerateGraph(GraphDef graphDef, SignatureDef signature) {
    */
   public static GenerateGraph addTo(GraphDef flat, ModelConfig config, WeightDtype dtype) {
     try (Graph graph = new Graph();
-        GreedyStep step = GreedyStep.of(flat, config.sizes().numHiddenLayers())) {
+        DecodeStep step =
+            DecodeStep.of(flat, config.sizes().numHiddenLayers(), SamplingConfig.GREEDY)) {
       graph.importGraphDef(flat);
       Ops tf = Ops.create(graph).withSubScope(SCOPE);
       Operand<TInt32> inputIds = placeholder(tf, "input_ids", -1, -1);

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -16,7 +15,10 @@ final class BeamSearchTest {
   private static final int END = 9;
 
   private static BeamSearch search(double lengthPenalty, EarlyStopping early, int maxNewTokens) {
-    return new BeamSearch(new BeamConfig(2, lengthPenalty, early), Set.of(END), maxNewTokens);
+    return new BeamSearch(
+        new BeamConfig(2, lengthPenalty, early),
+        tokens -> tokens.get(tokens.size() - 1) == END,
+        maxNewTokens);
   }
 
   /** Continuations of the prompt: beam 0 is all there is. */

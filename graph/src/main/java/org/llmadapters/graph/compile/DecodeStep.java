@@ -2,6 +2,7 @@ package org.llmadapters.graph.compile;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.TokenShapes;
 import org.llmadapters.graph.config.AttentionConfig;
@@ -26,9 +27,9 @@ import org.tensorflow.types.family.TFloating;
 import org.tensorflow.types.family.TType;
 
 /**
- * One step of greedy generation as a function {@code state, constants -> state, constants}, and
- * whether another step follows. The first step takes the whole prompt, every later one the token
- * that the one before chose.
+ * One step of generation as a function {@code state, constants -> state, constants}, and whether
+ * another step follows. The first step takes the whole prompt, every later one the token that the
+ * one before chose.
  *
  * <pre>
  *   state      input_ids       int32 [B, T], then [B, 1]: what the model reads next
@@ -43,19 +44,22 @@ import org.tensorflow.types.family.TType;
  *              limit           int32 []: tokens to choose, at most N
  *              end_ids         int32 [E]: any of them ends a row
  *              pad_id          int32 []
+ *              uniforms        float32 [B, N], if tokens are drawn: a random number for each step
+ *              prompt          int32 [B, T], if repetitions are penalised: the prompt's tokens,
+ *                              one of them in place of padding
  *              the values of all variables
  * </pre>
  *
  * The constants are returned too because a loop needs a body that returns what it takes.
  */
-final class GreedyStep implements AutoCloseable {
+final class DecodeStep implements AutoCloseable {
   private final GraphFunction step;
   private final GraphFunction another;
   private final List<Weight> variables;
   private final int layers;
   private final int virtualTokens;
 
-  private GreedyStep(
+  private DecodeStep(
       GraphFunction step,
       GraphFunction another,
       List<Weight> variables,
@@ -74,17 +78,17 @@ final class GreedyStep implements AutoCloseable {
    * @param flat a base graph, or one with an adapter in it
    * @param layers {@code num_hidden_layers}
    */
-  static GreedyStep of(GraphDef flat, int layers) {
+  static DecodeStep of(GraphDef flat, int layers, SamplingConfig sampling) {
     DecodeBody decode = DecodeBody.of(flat, layers);
     try (Graph graph = new Graph()) {
       graph.importGraphDef(decode.graphDef());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> outputs = new ArrayList<>();
-      connect(graph, decode, inputs, outputs);
+      connect(graph, decode, sampling, inputs, outputs);
       inputs.addAll(decode.variables(graph));
       outputs.addAll(decode.variables(graph));
-      GraphFunction step = GraphFunction.of("greedy_step", inputs, outputs, graph);
-      return new GreedyStep(
+      GraphFunction step = GraphFunction.of("decode_step", inputs, outputs, graph);
+      return new DecodeStep(
           step,
           another(step, stateSize(layers)),
           decode.variables(),
@@ -94,7 +98,11 @@ final class GreedyStep implements AutoCloseable {
   }
 
   private static void connect(
-      Graph graph, DecodeBody decode, List<Operand<?>> inputs, List<Operand<?>> outputs) {
+      Graph graph,
+      DecodeBody decode,
+      SamplingConfig sampling,
+      List<Operand<?>> inputs,
+      List<Operand<?>> outputs) {
     Ops tf = Ops.create(graph).withSubScope("choose");
     Output<TInt32> inputIds = DecodeBody.node(graph, "input_ids");
     Output<TInt32> cachePosition = DecodeBody.node(graph, "cache_position");
@@ -106,15 +114,16 @@ final class GreedyStep implements AutoCloseable {
     Operand<TInt32> endIds = placeholder(tf, "end_ids", TInt32.class, -1);
     Operand<TInt32> padId = placeholder(tf, "pad_id", TInt32.class);
 
-    Output<TFloat32> logits = DecodeBody.node(graph, "logits"); // [B, V]
+    List<Operand<?>> constants =
+        new ArrayList<>(List.of(DecodeBody.node(graph, "attention_mask"), limit, endIds, padId));
     Operand<TInt32> one = tf.constant(1);
-    Operand<TInt32> best = tf.math.argMax(logits, one, TInt32.class); // [B]
-    Operand<TInt32> chosen = tf.select(finished, padId, best); // [B]
+    Operand<TInt32> next =
+        next(tf, DecodeBody.node(graph, "logits"), sampling, step, tokens, constants); // [B]
+    Operand<TInt32> chosen = tf.select(finished, padId, next); // [B]
     Operand<TInt32> column = tf.expandDims(chosen, one); // [B, 1]
     Operand<TBool> ends =
         tf.reduceAny(tf.math.equal(column, endIds), one, ReduceAny.keepDims(false)); // [B]
-    Operand<TBool> written =
-        tf.math.equal(tf.range(tf.constant(0), TokenShapes.size(tf, tokens, 1), one), step); // [N]
+    Operand<TBool> written = tf.math.equal(columns(tf, tokens), step); // [N]
 
     inputs.add(inputIds);
     outputs.add(column);
@@ -127,10 +136,52 @@ final class GreedyStep implements AutoCloseable {
     outputs.add(tf.math.logicalOr(finished, ends));
     outputs.add(tf.math.add(lengths, tf.dtypes.cast(tf.math.logicalNot(finished), TInt32.class)));
     outputs.add(tf.select(written, column, tokens));
-    List<Operand<?>> constants =
-        List.of(DecodeBody.node(graph, "attention_mask"), limit, endIds, padId);
     inputs.addAll(constants);
     outputs.addAll(constants);
+  }
+
+  /** int32 [N]: 0, 1, ... for the columns of {@code tokens}. */
+  private static Operand<TInt32> columns(Ops tf, Operand<TInt32> tokens) {
+    return tf.range(tf.constant(0), TokenShapes.size(tf, tokens, 1), tf.constant(1));
+  }
+
+  /**
+   * int32 [B]: the token that {@code sampling} chooses for each row.
+   *
+   * @param logits float32 [B, V]
+   * @param step int32 []
+   * @param tokens int32 [B, N]
+   * @param constants what the choice needs is added
+   */
+  private static Operand<TInt32> next(
+      Ops tf,
+      Operand<TFloat32> logits,
+      SamplingConfig sampling,
+      Operand<TInt32> step,
+      Operand<TInt32> tokens,
+      List<Operand<?>> constants) {
+    Operand<TInt32> one = tf.constant(1);
+    Operand<TFloat32> scores = logits;
+    Optional<Operand<TFloat32>> uniforms = Optional.empty();
+    if (sampling.doSample()) {
+      uniforms = Optional.of(placeholder(tf, "uniforms", TFloat32.class, -1, -1));
+      constants.add(uniforms.get());
+    }
+    if (sampling.penalises()) {
+      Operand<TInt32> prompt = placeholder(tf, "prompt", TInt32.class, -1, -1);
+      constants.add(prompt);
+      Operand<TInt32> first = tf.gather(prompt, tf.constant(new int[] {0}), one); // [B, 1]
+      Operand<TInt32> chosen =
+          tf.select(tf.math.less(columns(tf, tokens), step), tokens, first); // [B, N]
+      scores =
+          NextToken.penalised(
+              tf, logits, tf.concat(List.of(prompt, chosen), one), sampling.repetitionPenalty());
+    }
+    if (uniforms.isEmpty()) {
+      return tf.math.argMax(scores, one, TInt32.class);
+    }
+    return NextToken.drawn(
+        tf, NextToken.probabilities(tf, scores, sampling), tf.gather(uniforms.get(), step, one));
   }
 
   /** {@code step < limit and not all finished}, of the same inputs as {@code body}. */
@@ -148,7 +199,7 @@ final class GreedyStep implements AutoCloseable {
           tf.reduceAll(finished, tf.constant(new int[] {0}), ReduceAll.keepDims(false));
       Operand<TBool> another =
           tf.math.logicalAnd(tf.math.less(step, limit), tf.math.logicalNot(allFinished));
-      return GraphFunction.of("greedy_another", inputs, List.of(another), graph);
+      return GraphFunction.of("decode_another", inputs, List.of(another), graph);
     }
   }
 
@@ -285,7 +336,7 @@ final class GreedyStep implements AutoCloseable {
       Ops tf = Ops.create(graph);
       List<Output<?>> inputs = placeholders(tf, step);
       List<Output<?>> results = once(tf, "once", inputs, false);
-      return GraphFunction.of("greedy_once", inputs, results.subList(0, stateSize()), graph);
+      return GraphFunction.of("decode_once", inputs, results.subList(0, stateSize()), graph);
     }
   }
 
@@ -298,7 +349,7 @@ final class GreedyStep implements AutoCloseable {
       Ops tf = Ops.create(graph);
       List<Output<?>> inputs = placeholders(tf, step);
       List<Output<?>> results = loop(tf, "loop", inputs, false);
-      return GraphFunction.of("greedy_loop", inputs, results.subList(0, stateSize()), graph);
+      return GraphFunction.of("decode_loop", inputs, results.subList(0, stateSize()), graph);
     }
   }
 

@@ -22,16 +22,18 @@ import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TBool;
+import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
+import org.tensorflow.types.family.TType;
 
 /**
- * Greedy generation with the variables of a {@link ModelSession}, in chunks of tokens whose state
- * stays in native memory.
+ * Generation of one token after the other, the likeliest or drawn, with the variables of a {@link
+ * ModelSession}, in chunks of tokens whose state stays in native memory.
  *
  * <p>With XLA, the prompt is one program and a whole chunk another, for every shape of batch;
  * without, each token is a call. May be used by several threads at once.
  */
-public final class GreedyDecoder implements AutoCloseable {
+public final class TokenDecoder implements AutoCloseable {
   /** Names in a session's graph must differ, and several decoders may share a session. */
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
@@ -40,8 +42,9 @@ public final class GreedyDecoder implements AutoCloseable {
   private final ModelConfig config;
   private final WeightDtype dtype;
   private final int[] endIds;
+  private final SamplingConfig sampling;
   private final boolean xla;
-  private final GreedyStep step;
+  private final DecodeStep step;
   private final GraphFunction once;
   private final GraphFunction loop;
   private final Map<BatchShape, Program> programs = new HashMap<>();
@@ -53,14 +56,16 @@ public final class GreedyDecoder implements AutoCloseable {
    * @param flat a base graph, or one with an adapter in it
    * @param dtype of the base's weights
    * @param endIds any of them ends a row; may be empty
+   * @param sampling how a token is chosen
    * @param xla whether XLA compiles
    */
-  public GreedyDecoder(
+  public TokenDecoder(
       ModelSession model,
       GraphDef flat,
       ModelConfig config,
       WeightDtype dtype,
       List<Integer> endIds,
+      SamplingConfig sampling,
       boolean xla) {
     this.model = model;
     this.config = config;
@@ -68,8 +73,9 @@ public final class GreedyDecoder implements AutoCloseable {
     // An empty list would be a tensor without elements; -1 is never chosen.
     this.endIds =
         endIds.isEmpty() ? new int[] {-1} : endIds.stream().mapToInt(Integer::intValue).toArray();
+    this.sampling = sampling;
     this.xla = xla;
-    this.step = GreedyStep.of(flat, config.sizes().numHiddenLayers());
+    this.step = DecodeStep.of(flat, config.sizes().numHiddenLayers(), sampling);
     this.once = step.onceFunction();
     this.loop = step.loopFunction();
   }
@@ -93,28 +99,43 @@ public final class GreedyDecoder implements AutoCloseable {
     boolean chosen(int[][] tokens);
   }
 
+  /** The same with the random numbers of seed 0 for items 0, 1, ... */
+  public int[][] generate(
+      int[][] inputIds, int[][] attentionMask, int limit, int width, int chunk, Listener listener) {
+    RandomNumbers numbers = RandomNumbers.ofRows(inputIds.length);
+    return generate(inputIds, attentionMask, numbers, limit, width, chunk, listener);
+  }
+
   /**
    * Generates until every row has ended or {@code limit} tokens are there.
    *
    * @param inputIds [B][T], padded on the left
    * @param attentionMask [B][T], 1 at real tokens; a row of zeros generates nothing
+   * @param numbers that tokens are drawn by, B of them; no matter if none is drawn
    * @param limit most tokens to generate
    * @param width N, at least {@code limit}; batches of the same B, T and N share a program
    * @param chunk tokens between calls of {@code listener}
    * @return for every row the tokens that follow the prompt, its end token included
    */
   public int[][] generate(
-      int[][] inputIds, int[][] attentionMask, int limit, int width, int chunk, Listener listener) {
+      int[][] inputIds,
+      int[][] attentionMask,
+      RandomNumbers numbers,
+      int limit,
+      int width,
+      int chunk,
+      Listener listener) {
     if (limit < 1 || limit > width || chunk < 1) {
       throw new IllegalArgumentException(
           "need 1 <= limit <= width and chunk >= 1, got " + limit + ", " + width + " and " + chunk);
     }
     Program program = program(new BatchShape(inputIds.length, inputIds[0].length, width));
-    try (State state = program.prompt(inputIds, attentionMask)) {
+    try (Constants constants = program.constants(inputIds, attentionMask, numbers);
+        State state = program.prompt(inputIds, attentionMask, constants)) {
       int done = 1;
       while (listener.chosen(state.tokens(done)) && done < limit && !state.allFinished()) {
         int next = Math.min(done + chunk, limit);
-        program.advance(state, done, next);
+        program.advance(state, constants, done, next);
         done = next;
       }
       return state.rows(done);
@@ -134,14 +155,24 @@ public final class GreedyDecoder implements AutoCloseable {
     step.close();
   }
 
-  /** The state of one batch, as tensors; the constant mask behind it. */
+  /**
+   * What stays the same for all steps of one batch.
+   *
+   * @param tensors one for each of a program's {@code constantInputs}
+   */
+  private record Constants(List<Tensor> tensors) implements AutoCloseable {
+    @Override
+    public void close() {
+      tensors.forEach(Tensor::close);
+    }
+  }
+
+  /** The state of one batch, as tensors. */
   private final class State implements AutoCloseable {
-    private final int[][] wholeMask;
     private Result result;
 
-    State(Result result, int[][] wholeMask) {
+    State(Result result) {
       this.result = result;
-      this.wholeMask = wholeMask;
     }
 
     void replace(Result next) {
@@ -189,7 +220,7 @@ public final class GreedyDecoder implements AutoCloseable {
     private final Placeholder<TInt32> inputIds;
     private final Placeholder<TInt32> attentionMask;
     private final Placeholder<TInt32> limit;
-    private final Placeholder<TInt32> wholeMask;
+    private final List<Placeholder<?>> constantInputs = new ArrayList<>();
     private final List<Output<?>> stateInputs = new ArrayList<>();
     private final List<Output<?>> afterPrompt;
     private final List<Output<?>> afterChunk;
@@ -206,20 +237,25 @@ public final class GreedyDecoder implements AutoCloseable {
               shape.promptLength(),
               shape.width());
       Ops tf = model.tf().withSubScope(name);
-      inputIds =
-          tf.withName("input_ids")
-              .placeholder(
-                  TInt32.class, Placeholder.shape(Shape.of(shape.rows(), shape.promptLength())));
-      attentionMask =
-          tf.withName("attention_mask")
-              .placeholder(
-                  TInt32.class, Placeholder.shape(Shape.of(shape.rows(), shape.promptLength())));
-      limit = tf.withName("limit").placeholder(TInt32.class, Placeholder.shape(Shape.scalar()));
-      wholeMask =
-          tf.withName("whole_mask")
-              .placeholder(TInt32.class, Placeholder.shape(Shape.of(shape.rows(), slots())));
+      Shape promptShape = Shape.of(shape.rows(), shape.promptLength());
+      inputIds = placeholder(tf, "input_ids", TInt32.class, promptShape);
+      attentionMask = placeholder(tf, "attention_mask", TInt32.class, promptShape);
+      limit = placeholder(tf, "limit", TInt32.class, Shape.scalar());
+      Placeholder<TInt32> wholeMask =
+          placeholder(tf, "whole_mask", TInt32.class, Shape.of(shape.rows(), slots()));
+      List<Placeholder<?>> choice = new ArrayList<>();
+      if (sampling.doSample()) {
+        Shape steps = Shape.of(shape.rows(), shape.width());
+        choice.add(placeholder(tf, "uniforms", TFloat32.class, steps));
+      }
+      if (sampling.penalises()) {
+        choice.add(placeholder(tf, "prompt_tokens", TInt32.class, promptShape));
+      }
+      constantInputs.add(wholeMask);
+      constantInputs.addAll(choice);
       Operand<TInt32> padId = tf.constant(config.tokenIds().padding());
       List<Operand<?>> constants = new ArrayList<>(List.of(limit, tf.constant(endIds), padId));
+      constants.addAll(choice);
       step.variables().forEach(variable -> constants.add(model.read(variable)));
 
       List<Operand<?>> start =
@@ -261,32 +297,57 @@ public final class GreedyDecoder implements AutoCloseable {
       return shapes;
     }
 
-    State prompt(int[][] ids, int[][] mask) {
+    private static <T extends TType> Placeholder<T> placeholder(
+        Ops tf, String name, Class<T> type, Shape shape) {
+      return tf.withName(name).placeholder(type, Placeholder.shape(shape));
+    }
+
+    /** Caller closes. */
+    Constants constants(int[][] ids, int[][] mask, RandomNumbers numbers) {
+      List<Tensor> tensors = new ArrayList<>();
+      tensors.add(TInt32.tensorOf(StdArrays.ndCopyOf(wholeMask(mask))));
+      if (sampling.doSample()) {
+        tensors.add(TFloat32.tensorOf(StdArrays.ndCopyOf(numbers.uniforms(shape.width()))));
+      }
+      if (sampling.penalises()) {
+        tensors.add(TInt32.tensorOf(StdArrays.ndCopyOf(NextToken.withoutPadding(ids, mask))));
+      }
+      return new Constants(tensors);
+    }
+
+    State prompt(int[][] ids, int[][] mask, Constants constants) {
       try (TInt32 idTensor = TInt32.tensorOf(StdArrays.ndCopyOf(ids));
           TInt32 maskTensor = TInt32.tensorOf(StdArrays.ndCopyOf(mask));
           TInt32 one = TInt32.scalarOf(1)) {
-        Session.Runner runner = model.session().runner();
+        Session.Runner runner = runner(constants);
         runner.feed(inputIds, idTensor).feed(attentionMask, maskTensor).feed(limit, one);
         afterPrompt.forEach(runner::fetch);
-        return new State(runner.run(), wholeMask(mask));
+        return new State(runner.run());
       }
     }
 
     /** From {@code done} tokens to {@code next}, or fewer if all rows end before. */
-    void advance(State state, int done, int next) {
+    void advance(State state, Constants constants, int done, int next) {
       int calls = xla ? 1 : next - done;
-      try (TInt32 mask = TInt32.tensorOf(StdArrays.ndCopyOf(state.wholeMask));
-          TInt32 end = TInt32.scalarOf(next)) {
+      try (TInt32 end = TInt32.scalarOf(next)) {
         for (int call = 0; call < calls && !state.allFinished(); call++) {
-          Session.Runner runner = model.session().runner();
+          Session.Runner runner = runner(constants);
           for (int i = 0; i < stateInputs.size(); i++) {
             runner.feed(stateInputs.get(i), state.result.get(i));
           }
-          runner.feed(wholeMask, mask).feed(limit, end);
+          runner.feed(limit, end);
           afterChunk.forEach(runner::fetch);
           state.replace(runner.run());
         }
       }
+    }
+
+    private Session.Runner runner(Constants constants) {
+      Session.Runner runner = model.session().runner();
+      for (int i = 0; i < constantInputs.size(); i++) {
+        runner.feed(constantInputs.get(i), constants.tensors().get(i));
+      }
+      return runner;
     }
 
     /** S: those of virtual tokens, of the prompt and of what follows it. */
