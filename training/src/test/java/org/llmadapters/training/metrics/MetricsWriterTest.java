@@ -1,4 +1,4 @@
-package org.llmadapters.training;
+package org.llmadapters.training.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -24,7 +24,7 @@ final class MetricsWriterTest {
   @Test
   void writesALinePerStepAtOnce() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
-      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, 1840));
+      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, COST));
 
       assertThat(file)
           .hasContent(
@@ -40,7 +40,7 @@ final class MetricsWriterTest {
   @Test
   void writesValuesThatAreNoNumbersAsText() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
-      writer.write(new StepMetrics(1, 0.25, Double.NaN, 3e-4, Double.POSITIVE_INFINITY, 512, 1840));
+      writer.write(new StepMetrics(1, 0.25, Double.NaN, 3e-4, Double.POSITIVE_INFINITY, 512, COST));
     }
 
     assertThat(file).content().contains("\"loss\":\"NaN\"", "\"grad_norm\":\"Infinity\"");
@@ -103,7 +103,7 @@ final class MetricsWriterTest {
 
   private static void writeSteps(MetricsWriter writer, long first, long last) throws IOException {
     for (long step = first; step <= last; step++) {
-      writer.write(new StepMetrics(step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, 1840));
+      writer.write(new StepMetrics(step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, COST));
       writer.writeEvalLoss(step, step / 4.0, 2.0 / step);
     }
   }
