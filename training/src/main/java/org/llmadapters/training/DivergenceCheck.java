@@ -33,8 +33,11 @@ final class DivergenceCheck {
     values.forEach(this::add);
   }
 
-  /** Adds a loss; gives the mean of the last 10, or NaN before there are as many. */
+  /** Adds a loss; gives the median of the last 10, or NaN before there are as many. */
   private double add(double loss) {
+    if (last.isEmpty()) {
+      lowest = loss;
+    }
     last.addLast(loss);
     if (last.size() > STEPS) {
       last.removeFirst();
@@ -42,9 +45,10 @@ final class DivergenceCheck {
     if (last.size() < STEPS) {
       return Double.NaN;
     }
-    double mean = last.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
-    lowest = Math.min(lowest, mean);
-    return mean;
+    double[] sorted = last.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+    double median = (sorted[STEPS / 2 - 1] + sorted[STEPS / 2]) / 2;
+    lowest = Math.min(lowest, median);
+    return median;
   }
 
   /**
@@ -63,18 +67,18 @@ final class DivergenceCheck {
               + outcome.gradNorm()
               + "; the last checkpoint is untouched. Lower --learning-rate, or add --warmup-steps");
     }
-    double mean = add(outcome.loss());
+    double median = add(outcome.loss());
     double reference = Math.max(lowest, LEAST_REFERENCE);
-    if (maxLossRatio > 0 && mean > maxLossRatio * reference) {
+    if (maxLossRatio > 0 && median > maxLossRatio * reference) {
       throw new IllegalStateException(
           String.format(
               Locale.ROOT,
-              "step %d: the mean loss of the last %d steps is %.4g, over %s times the lowest so far,"
+              "step %d: the median loss of the last %d steps is %.4g, over %s times the lowest so far,"
                   + " %.4g: the run diverges; its checkpoints are untouched. Lower --learning-rate,"
                   + " add --warmup-steps, or let it go on with --resume --max-loss-ratio 0",
               step,
               STEPS,
-              mean,
+              median,
               Double.toString(maxLossRatio).replaceFirst("\\.0$", ""),
               lowest));
     }

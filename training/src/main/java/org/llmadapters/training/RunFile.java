@@ -118,7 +118,9 @@ public final class RunFile {
                     .orElse(""));
       } else {
         try {
-          values.put(key, text(field.getValue()));
+          if (values.put(key, text(field.getValue())) != null) {
+            problems.add("duplicate option \"" + field.getKey() + "\"");
+          }
         } catch (IllegalArgumentException e) {
           problems.add(field.getKey() + ": " + e.getMessage());
         }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.training.metrics.EvalMetrics;
 import org.llmadapters.training.metrics.EventFile;
@@ -20,6 +21,7 @@ final class TrainingLog implements Closeable {
   private final MetricsWriter metrics;
   private final EventFile events;
   private final Progress progress;
+  private @Nullable StepMetrics last;
   private String evaluation = "";
 
   private TrainingLog(MetricsWriter metrics, EventFile events, Progress progress) {
@@ -60,14 +62,8 @@ final class TrainingLog implements Closeable {
         .rssMebibytes()
         .ifPresent(mebibytes -> values.put("train/rss_mib", (double) mebibytes));
     events.write(step.step(), values);
-    progress.detail(
-        String.format(
-            Locale.ROOT,
-            "loss=%.4f%s learning_rate=%.2e tokens_per_second=%.0f",
-            step.loss(),
-            evaluation,
-            step.learningRate(),
-            step.cost().tokensPerSecond()));
+    last = step;
+    showLast();
     progress.advance(1);
   }
 
@@ -79,6 +75,7 @@ final class TrainingLog implements Closeable {
     values.put("eval/perplexity", eval.perplexity());
     events.write(eval.step(), values);
     evaluation = String.format(Locale.ROOT, " eval_loss=%.4f", eval.evalLoss());
+    showLast();
     progress.note(
         String.format(
             Locale.ROOT,
@@ -86,6 +83,20 @@ final class TrainingLog implements Closeable {
             eval.step(),
             eval.evalLoss(),
             eval.perplexity()));
+  }
+
+  private void showLast() {
+    StepMetrics step = last;
+    if (step != null) {
+      progress.detail(
+          String.format(
+              Locale.ROOT,
+              "loss=%.4f%s learning_rate=%.2e tokens_per_second=%.0f",
+              step.loss(),
+              evaluation,
+              step.learningRate(),
+              step.cost().tokensPerSecond()));
+    }
   }
 
   @Override

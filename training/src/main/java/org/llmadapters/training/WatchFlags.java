@@ -43,7 +43,7 @@ final class WatchFlags {
       names = "--max-loss-ratio",
       defaultValue = "5",
       description =
-          "Stop when the mean loss of 10 steps is over this many times the lowest so far (at least 1 nat); 0 for no limit (default ${DEFAULT-VALUE}).")
+          "Stop when the median loss of 10 steps is over this many times the lowest so far (at least 1 nat); 0 for no limit (default ${DEFAULT-VALUE}).")
   private double maxLossRatio;
 
   /** The options as given. */

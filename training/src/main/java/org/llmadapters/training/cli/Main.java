@@ -83,6 +83,7 @@ public final class Main implements Callable<Integer> {
 
   /** Runs one command and ends the process. */
   public static void main(String[] arguments) {
+    System.setProperty("java.awt.headless", "true"); // pictures are drawn to files alone
     useOwnStandardError();
     System.exit(
         run(

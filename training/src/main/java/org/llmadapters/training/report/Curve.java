@@ -15,8 +15,11 @@ record Curve(String name, String color, Series series) {
   /** More points than a picture has columns. */
   private static final int MOST_POINTS = 1200;
 
+  /** Further than anything that is learnt from, and than the arithmetic of axes goes. */
+  private static final double LARGEST = 1e100;
+
   /**
-   * The same without values that are no numbers, and with few enough points to draw: of each of
+   * The same without values that are no numbers or beyond 1e100, and with few enough points to draw: of each of
    * equally long stretches its lowest and its highest value, so that a spike stays visible.
    */
   Curve drawable() {
@@ -31,7 +34,7 @@ record Curve(String name, String color, Series series) {
       int highest = -1;
       for (int i = first; i < end; i++) {
         double value = series.values().get(i);
-        if (Double.isFinite(value)) {
+        if (Math.abs(value) <= LARGEST) {
           lowest = lowest < 0 || value < series.values().get(lowest) ? i : lowest;
           highest = highest < 0 || value > series.values().get(highest) ? i : highest;
         }
@@ -62,7 +65,7 @@ record Curve(String name, String color, Series series) {
     double bias = 1;
     for (int i = 0; i < series.size(); i++) {
       double value = series.values().get(i);
-      if (Double.isFinite(value)) {
+      if (Math.abs(value) <= LARGEST) {
         mean = weight * mean + (1 - weight) * value;
         bias *= weight;
         steps.add(series.steps().get(i));

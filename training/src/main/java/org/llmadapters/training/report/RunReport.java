@@ -1,6 +1,7 @@
 package org.llmadapters.training.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.awt.AWTError;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,7 +59,7 @@ public final class RunReport {
       for (Chart chart : charts) {
         PngChart.write(folder.resolve(CURVES), chart);
       }
-    } catch (LinkageError | InternalError | IllegalStateException e) {
+    } catch (LinkageError | InternalError | AWTError e) {
       // Java without its graphics libraries, or a system without fonts.
       log.warn("no pictures in {}, Java cannot draw here ({}); {} has all curves", CURVES, e, NAME);
     }

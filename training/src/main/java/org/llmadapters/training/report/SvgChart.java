@@ -1,5 +1,6 @@
 package org.llmadapters.training.report;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -44,7 +45,7 @@ final class SvgChart {
 
     /** About five round numbers: multiples of 1, 2 or 5 times a power of ten. */
     List<Double> ticks() {
-      double rough = high / 5 - low / 5;
+      double rough = (high - low) / 5;
       double power = Math.pow(10, Math.floor(Math.log10(rough)));
       double digit = rough / power;
       double distance = (digit < 1.5 ? 1 : digit < 3.5 ? 2 : digit < 7.5 ? 5 : 10) * power;
@@ -58,7 +59,7 @@ final class SvgChart {
     }
 
     double fraction(double value) {
-      return (value / 2 - low / 2) / (high / 2 - low / 2);
+      return (value - low) / (high - low);
     }
   }
 
@@ -132,7 +133,7 @@ final class SvgChart {
     }
     double size = Math.abs(value);
     if (size >= 1e-3 && size < 1e7) {
-      return new java.math.BigDecimal(String.format(Locale.ROOT, "%.6g", value))
+      return new BigDecimal(String.format(Locale.ROOT, "%.6g", value))
           .stripTrailingZeros()
           .toPlainString();
     }
