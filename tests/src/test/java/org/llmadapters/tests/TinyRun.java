@@ -69,6 +69,17 @@ record TinyRun(Path directory) {
     return Files.writeString(directory.resolve("data-" + seed + ".jsonl"), lines);
   }
 
+  /** 8 examples of 20 tokens, so that there is one shape of batches. */
+  Path writeShortData() throws IOException {
+    Random random = new Random(3);
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 8; i++) {
+      int[] ids = random.ints(20, 3, VOCAB_SIZE).toArray();
+      lines.append("{\"input_ids\": ").append(Arrays.toString(ids)).append("}\n");
+    }
+    return Files.writeString(directory.resolve("short.jsonl"), lines);
+  }
+
   /** The command, with some options added or replaced. */
   List<String> train(Path output, String... more) {
     List<String> arguments =

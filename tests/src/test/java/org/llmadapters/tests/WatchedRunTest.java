@@ -12,6 +12,8 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.BeforeAll;
@@ -30,10 +32,24 @@ final class WatchedRunTest {
   @BeforeAll
   static void prepare() throws IOException {
     tiny = TinyRun.in(directory);
+    tiny.writeShortData();
   }
 
+  /** Four examples in each batch, four to evaluate on, no dropout. */
   private static CommandRun train(Path output, String... options) {
-    return CommandRun.of(tiny.train(output, options).toArray());
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "--data=" + directory.resolve("short.jsonl"),
+                "--cutoff-len=32",
+                "--batch-size=4",
+                "--lora-dropout=0",
+                "--lr-scheduler=constant"));
+    for (String option : options) {
+      all.removeIf(other -> other.split("=", 2)[0].equals(option.split("=", 2)[0]));
+      all.add(option);
+    }
+    return CommandRun.of(tiny.train(output, all.toArray(String[]::new)).toArray());
   }
 
   private static String succeed(Path output, String... options) {
@@ -50,7 +66,7 @@ final class WatchedRunTest {
   @Test
   void stopsWhenTheLossOnValidationDataStaysWhereItIs() throws IOException {
     Path output = directory.resolve("early");
-    String[] options = {STANDING_STILL, "--lora-dropout=0", "--early-stopping-patience=2"};
+    String[] options = {STANDING_STILL, "--early-stopping-patience=2"};
     assertThat(succeed(output, options)).startsWith("stopped early after 9 steps: ");
     assertThat(metrics(output)).hasSize(9 + 3);
     JsonNode state = json(output.resolve("checkpoint-9/trainer_state.json"));
@@ -61,13 +77,13 @@ final class WatchedRunTest {
         .isEqualTo("stopped early");
     assertThat(output.resolve("report.html")).content().contains("<td>stopped early</td>");
 
-    String again = succeed(output, STANDING_STILL, "--lora-dropout=0", "--resume",
+    String again = succeed(output, STANDING_STILL, "--resume",
         "--early-stopping-patience=2");
     assertThat(again).as("it stays ended").startsWith("stopped early after 9 steps: loss ");
     assertThat(again).doesNotContain("NaN");
     assertThat(metrics(output)).hasSize(9 + 3);
     assertThat(
-            succeed(output, STANDING_STILL, "--lora-dropout=0", "--resume",
+            succeed(output, STANDING_STILL, "--resume",
                 "--early-stopping-patience=3"))
         .as("more patience")
         .startsWith("finished after 12 steps: ");
@@ -77,7 +93,6 @@ final class WatchedRunTest {
   void theResultIsThatOfTheLowestLoss() throws IOException {
     String[] options = {
       "--learning-rate=5e-2",
-      "--lr-scheduler=constant",
       "--eval-steps=1",
       "--save-steps=5",
       "--save-total-limit=1",
@@ -93,14 +108,14 @@ final class WatchedRunTest {
         .filteredOn(name -> name.startsWith("checkpoint"))
         .hasSize(2);
     Path shorter = directory.resolve("shorter");
-    succeed(shorter, "--learning-rate=5e-2", "--lr-scheduler=constant", "--max-steps=" + best);
+    succeed(shorter, "--learning-rate=5e-2", "--max-steps=" + best);
     assertThat(output.resolve("adapter_model.safetensors"))
         .hasSameBinaryContentAs(shorter.resolve("adapter_model.safetensors"));
 
     List<?> whole = metrics(output);
-    List<String> back = tiny.train(output, options);
-    back.add("--resume-from=checkpoint-" + best);
-    CommandRun.succeed(back.toArray());
+    String[] back = Arrays.copyOf(options, options.length + 1);
+    back[options.length] = "--resume-from=checkpoint-" + best;
+    succeed(output, back);
     assertThat(metrics(output)).isEqualTo(whole);
     assertThat(output.resolve("adapter_model.safetensors"))
         .hasSameBinaryContentAs(shorter.resolve("adapter_model.safetensors"));
@@ -112,17 +127,15 @@ final class WatchedRunTest {
     succeed(
         output,
         STANDING_STILL,
-        "--lora-dropout=0",
         "--val-set-size=0",
-        "--val-data=" + directory.resolve("data-1.jsonl"),
-        "--batch-size=38",
-        "--micro-batch-size=38",
+        "--val-data=" + directory.resolve("short.jsonl"),
+        "--batch-size=8",
         "--max-steps=1");
     List<?> lines = metrics(output);
     double loss = metrics(output).get(0).path("loss").asDouble();
     double evalLoss = metrics(output).get(1).path("eval_loss").asDouble();
     assertThat(lines).hasSize(2);
-    // The same 38 examples, once in one batch and once in batches of other shapes: float32 sums.
+    // The same 8 examples in the same two batches, in another order: float32 sums.
     assertThat(evalLoss).isCloseTo(loss, within(1e-5));
     assertThat(metrics(output).get(1).path("eval_perplexity").asDouble())
         .isEqualTo(Math.exp(evalLoss));
@@ -131,7 +144,12 @@ final class WatchedRunTest {
   @Test
   void aLossThatIsNoNumberEndsTheRunWithAReport() throws IOException {
     Path output = directory.resolve("nan");
-    CommandRun run = train(output, "--learning-rate=1e30", "--warmup-steps=0", "--save-steps=1");
+    CommandRun run =
+        train(
+            output,
+            "--target-modules=lm_head",
+            "--learning-rate=1e30",
+            "--save-steps=1");
     assertThat(run.code()).isEqualTo(1);
     assertThat(run.err())
         .startsWith("error: step 2: loss ")
@@ -140,7 +158,7 @@ final class WatchedRunTest {
     assertThat(json(output.resolve("summary.json")).path("ending").asText()).isEqualTo("failed");
     assertThat(output.resolve("report.html"))
         .content()
-        .contains("the last checkpoint is untouched", "Losses that are no number");
+        .contains("the last checkpoint is untouched", "<svg");
     assertThat(output.resolve("checkpoint-1/state.safetensors")).exists();
     assertThat(output.resolve("adapter_model.safetensors")).doesNotExist();
   }
@@ -148,13 +166,19 @@ final class WatchedRunTest {
   @Test
   void aLossThatExplodesEndsTheRun() {
     Path output = directory.resolve("explosion");
-    String[] options = {"--learning-rate=3", "--lr-scheduler=constant"};
-    CommandRun run = train(output, options);
-    assertThat(run.err()).startsWith("error: step 1").contains(": the run diverges; ");
+    CommandRun run = train(output, "--target-modules=lm_head", "--learning-rate=10");
+    assertThat(run.err())
+        .startsWith("error: step 10: the median loss of the last 10 steps is ")
+        .contains(", over 3 times the lowest so far, ", ": the run diverges; ");
     assertThat(run.code()).isEqualTo(1);
     assertThat(output.resolve("report.html")).content().contains("the run diverges");
-    assertThat(succeed(output, "--learning-rate=3", "--lr-scheduler=constant", "--resume",
-            "--max-loss-ratio=0"))
+    assertThat(
+            succeed(
+                output,
+                "--target-modules=lm_head",
+                "--learning-rate=10",
+                "--resume",
+                "--max-loss-ratio=0"))
         .startsWith("finished after 12 steps");
   }
 
@@ -229,7 +253,7 @@ final class WatchedRunTest {
     assertFails(
         2,
         "--val-data and --val-set-size are two ways to name validation data; give one of them",
-        train(output, "--val-data=" + directory.resolve("data-1.jsonl")));
+        train(output, "--val-data=" + directory.resolve("short.jsonl")));
     assertFails(
         2,
         "max_loss_ratio must be > 1, or 0 for no limit, got 0.5",

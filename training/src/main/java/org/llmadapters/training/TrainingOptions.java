@@ -213,9 +213,9 @@ public record TrainingOptions(
       }
     }
 
-    /** An evaluation every 200 steps, all steps, the last adapter, a loss of at most 5 times. */
+    /** An evaluation every 200 steps, all steps, the last adapter, a loss of at most 3 times. */
     public static Watching defaults() {
-      return new Watching(Optional.empty(), 200, 0, 0, false, 5);
+      return new Watching(Optional.empty(), 200, 0, 0, false, 3);
     }
   }
 }

@@ -141,13 +141,29 @@ public final class TrainingRun {
               result.tokensPerSecond(),
               trainable,
               trainee.totalParameters());
+      write(summary, trainee, output);
+      log.info("{} shapes compiled", result.compiledShapes());
+      return summary;
+    }
+  }
+
+  private static void write(Summary summary, Trainee trainee, Path output) throws IOException {
+    try {
       if (summary.finished()) {
         trainee.save(output);
       }
       RunSummary.write(output, summary);
       RunReport.write(output);
-      log.info("{} shapes compiled", result.compiledShapes());
-      return summary;
+    } catch (IOException e) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "%s: writing the result failed: %s. checkpoint-%d has all of it; make room and give"
+                  + " --resume",
+              output,
+              e.getMessage(),
+              summary.steps()),
+          e);
     }
   }
 

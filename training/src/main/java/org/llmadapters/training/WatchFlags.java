@@ -41,7 +41,7 @@ final class WatchFlags {
 
   @Option(
       names = "--max-loss-ratio",
-      defaultValue = "5",
+      defaultValue = "3",
       description =
           "Stop when the median loss of 10 steps is over this many times the lowest so far (at least 1 nat); 0 for no limit (default ${DEFAULT-VALUE}).")
   private double maxLossRatio;

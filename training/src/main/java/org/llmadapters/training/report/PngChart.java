@@ -2,13 +2,15 @@ package org.llmadapters.training.report;
 
 import java.awt.BasicStroke;
 import java.awt.Color;
-import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import org.knowm.xchart.ChartEncoder;
+import javax.imageio.ImageIO;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -42,10 +44,17 @@ final class PngChart {
       line.setMarkerColor(Color.decode(curve.color()));
     }
     try (AtomicFile file = AtomicFile.create(folder.resolve(chart.name() + ".png"))) {
-      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file.path()))) {
-        ChartEncoder.saveChart(picture, out, "png");
-      }
+      Files.write(file.path(), png(picture));
       file.commit();
     }
+  }
+
+  /** In memory: ImageIO would go by way of a temporary file. */
+  private static byte[] png(XYChart picture) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+      ImageIO.write(BitmapEncoder.getBufferedImage(picture), "png", out);
+    }
+    return bytes.toByteArray();
   }
 }
