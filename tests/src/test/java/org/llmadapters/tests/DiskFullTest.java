@@ -74,8 +74,7 @@ final class DiskFullTest {
                   .build())) {
         Path run = disk.getPath("/run");
         IOException failure =
-            catchThrowableOfType(
-                IOException.class, () -> TrainingRun.run(options(run, false)));
+            catchThrowableOfType(IOException.class, () -> TrainingRun.run(options(run, false)));
         assertThat(failure)
             .as(limit.toString())
             .hasMessageStartingWith("/run: " + limit.what())

@@ -89,9 +89,7 @@ final class ResumeTest {
     try {
       long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
       while (child.isAlive() && lines(output) < lines) {
-        assertThat(System.nanoTime())
-            .as(Files.readString(tiny.childLog()))
-            .isLessThan(deadline);
+        assertThat(System.nanoTime()).as(Files.readString(tiny.childLog())).isLessThan(deadline);
         Thread.sleep(2);
       }
       boolean exited = child.waitFor(millis, TimeUnit.MILLISECONDS);

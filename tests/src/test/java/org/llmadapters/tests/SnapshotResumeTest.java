@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code kill -9} would have left at that moment.
  */
 final class SnapshotResumeTest {
-  private static final int COPIES = 5;
+  private static final int COPIES = 4;
 
   @TempDir Path directory;
 
@@ -32,7 +32,13 @@ final class SnapshotResumeTest {
   void everyMomentIsOneToGoOnFrom() throws IOException, InterruptedException {
     TinyRun tiny = TinyRun.in(directory);
     String[] options = {
-      "--learning-rate=5e-2", "--eval-steps=2", "--save-total-limit=1", "--load-best-model-at-end"
+      "--data=" + tiny.writeShortData(),
+      "--cutoff-len=32",
+      "--batch-size=4",
+      "--learning-rate=5e-2",
+      "--eval-steps=2",
+      "--save-total-limit=1",
+      "--load-best-model-at-end"
     };
     Path whole = directory.resolve("whole");
     List<Path> copies = copies(tiny, tiny.train(whole, options), whole);
@@ -91,8 +97,7 @@ final class SnapshotResumeTest {
 
   private static void signal(Process process, String signal)
       throws IOException, InterruptedException {
-    assertThat(
-            new ProcessBuilder("kill", signal, String.valueOf(process.pid())).start().waitFor())
+    assertThat(new ProcessBuilder("kill", signal, String.valueOf(process.pid())).start().waitFor())
         .isZero();
     if (signal.equals("-STOP")) {
       Thread.sleep(20); // until all its threads have stopped

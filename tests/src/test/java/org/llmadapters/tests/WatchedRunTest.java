@@ -77,14 +77,11 @@ final class WatchedRunTest {
         .isEqualTo("stopped early");
     assertThat(output.resolve("report.html")).content().contains("<td>stopped early</td>");
 
-    String again = succeed(output, STANDING_STILL, "--resume",
-        "--early-stopping-patience=2");
+    String again = succeed(output, STANDING_STILL, "--resume", "--early-stopping-patience=2");
     assertThat(again).as("it stays ended").startsWith("stopped early after 9 steps: loss ");
     assertThat(again).doesNotContain("NaN");
     assertThat(metrics(output)).hasSize(9 + 3);
-    assertThat(
-            succeed(output, STANDING_STILL, "--resume",
-                "--early-stopping-patience=3"))
+    assertThat(succeed(output, STANDING_STILL, "--resume", "--early-stopping-patience=3"))
         .as("more patience")
         .startsWith("finished after 12 steps: ");
   }
@@ -145,11 +142,7 @@ final class WatchedRunTest {
   void aLossThatIsNoNumberEndsTheRunWithAReport() throws IOException {
     Path output = directory.resolve("nan");
     CommandRun run =
-        train(
-            output,
-            "--target-modules=lm_head",
-            "--learning-rate=1e30",
-            "--save-steps=1");
+        train(output, "--target-modules=lm_head", "--learning-rate=1e30", "--save-steps=1");
     assertThat(run.code()).isEqualTo(1);
     assertThat(run.err())
         .startsWith("error: step 2: loss ")

@@ -103,8 +103,7 @@ final class DivergenceCheckTest {
         .hasMessage(
             "step 3: loss NaN, gradient norm 1.0; the last checkpoint is untouched. Lower"
                 + " --learning-rate, or add --warmup-steps");
-    assertThatThrownBy(
-            () -> check(0).require(new StepOutcome(1, 7, Double.POSITIVE_INFINITY), 3))
+    assertThatThrownBy(() -> check(0).require(new StepOutcome(1, 7, Double.POSITIVE_INFINITY), 3))
         .hasMessageStartingWith("step 3: loss 1.0, gradient norm Infinity; ");
   }
 }

@@ -19,8 +19,9 @@ record Curve(String name, String color, Series series) {
   private static final double LARGEST = 1e100;
 
   /**
-   * The same without values that are no numbers or beyond 1e100, and with few enough points to draw: of each of
-   * equally long stretches its lowest and its highest value, so that a spike stays visible.
+   * The same without values that are no numbers or beyond 1e100, and with few enough points to
+   * draw: of each of equally long stretches its lowest and its highest value, so that a spike stays
+   * visible.
    */
   Curve drawable() {
     int size = series.size();

@@ -24,8 +24,7 @@ final class CurveTest {
   @Test
   void keepsShortCurvesWithoutWhatIsNoNumber() {
     assertThat(drawable(series(3, Double.NaN, 1, Double.POSITIVE_INFINITY, 2)))
-        .isEqualTo(
-            new Series(ImmutableLongArray.of(1, 3, 5), ImmutableDoubleArray.of(3, 1, 2)));
+        .isEqualTo(new Series(ImmutableLongArray.of(1, 3, 5), ImmutableDoubleArray.of(3, 1, 2)));
   }
 
   @Test

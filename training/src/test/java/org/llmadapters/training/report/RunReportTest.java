@@ -153,8 +153,7 @@ final class RunReportTest {
         {"step":2,"loss":1e100,"learning_rate":0,"grad_norm":2e-200,"tokens_per_second":5}
         """);
     assertThat(drawings(page())).hasSize(4);
-    assertThat(Files.readString(folder.resolve("report.html")))
-        .doesNotContain("NaN", "Infinity");
+    assertThat(Files.readString(folder.resolve("report.html"))).doesNotContain("NaN", "Infinity");
   }
 
   @Test
@@ -189,8 +188,7 @@ final class RunReportTest {
     assertThatThrownBy(() -> RunReport.write(folder))
         .isInstanceOf(FormatException.class)
         .hasMessage(
-            folder
-                + ": has no run.json, so no training run wrote it; name the --output of train");
+            folder + ": has no run.json, so no training run wrote it; name the --output of train");
     assertThat(folder.toFile().list()).containsExactly("metrics.jsonl");
   }
 }
