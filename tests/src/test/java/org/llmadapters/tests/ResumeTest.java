@@ -1,126 +1,50 @@
 package org.llmadapters.tests;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.llmadapters.tests.TinyRun.STEPS;
+import static org.llmadapters.tests.TinyRun.lines;
+import static org.llmadapters.tests.TinyRun.metrics;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.conversion.Converter;
-import org.llmadapters.graph.arch.Architecture;
-import org.llmadapters.graph.config.AttentionConfig;
-import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.Sizes;
-import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.training.cli.Main;
 
 /** A run that is killed at any moment and resumed ends as one that was not. */
 final class ResumeTest {
-  private static final int STEPS = 12;
-  private static final int VOCAB_SIZE = 61;
-
   /** Long enough for the slowest machine; a run takes seconds. */
   private static final int TIMEOUT_SECONDS = 300;
 
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   @TempDir Path directory;
 
-  private Path data = Path.of("");
+  private TinyRun tiny = new TinyRun(Path.of(""));
 
   @BeforeEach
   void prepare() throws IOException {
-    ModelConfig config =
-        Architecture.LLAMA
-            .family()
-            .config(
-                new Sizes(VOCAB_SIZE, 48, 80, 2, 128),
-                new AttentionConfig(6, 2, 8),
-                new TokenIds(OptionalInt.of(1), List.of(2), OptionalInt.of(0)));
-    Path checkpoint = directory.resolve("checkpoint");
-    TinyCheckpoint.write(checkpoint, config, WeightDtype.FLOAT32);
-    Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, false);
-    data = writeData(1);
-  }
-
-  /** 38 examples of 10 to 89 tokens, so that there are three shapes of batches. */
-  private Path writeData(int seed) throws IOException {
-    Random random = new Random(seed);
-    StringBuilder lines = new StringBuilder();
-    for (int i = 0; i < 38; i++) {
-      int[] ids = random.ints(10 + random.nextInt(80), 3, VOCAB_SIZE).toArray();
-      lines.append("{\"input_ids\": ").append(Arrays.toString(ids)).append("}\n");
-    }
-    return Files.writeString(directory.resolve("data-" + seed + ".jsonl"), lines);
-  }
-
-  /** The command, with some options added or replaced. */
-  private List<String> train(Path output, String... more) {
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "train",
-                "--model=" + directory.resolve("base"),
-                "--data=" + data,
-                "--adapter=lora",
-                "--output=" + output,
-                "--r=3",
-                "--lora-dropout=0.2",
-                "--target-modules=q_proj,down_proj",
-                "--cutoff-len=96",
-                "--val-set-size=4",
-                "--batch-size=8",
-                "--micro-batch-size=4",
-                "--max-steps=" + STEPS,
-                "--learning-rate=1e-2",
-                "--lr-scheduler=cosine",
-                "--warmup-steps=2",
-                "--weight-decay=0.01",
-                "--eval-steps=3",
-                "--save-steps=2",
-                "--save-total-limit=2",
-                "--compile=off"));
-    for (String option : more) {
-      String name = option.split("=", 2)[0];
-      arguments.removeIf(argument -> argument.startsWith(name + "="));
-      arguments.add(option);
-    }
-    return arguments;
+    tiny = TinyRun.in(directory);
   }
 
   private record Outcome(int exitCode, String err) {}
 
   private static Outcome run(List<String> arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    int exitCode =
-        Main.run(
-            arguments.toArray(String[]::new),
-            new PrintWriter(out, true),
-            new PrintWriter(err, true));
-    return new Outcome(exitCode, err.toString());
+    CommandRun run = CommandRun.of(arguments.toArray());
+    return new Outcome(run.code(), run.err());
   }
 
   @Test
   void aRunKilledSeveralTimesEndsAsOneThatWasNot() throws IOException, InterruptedException {
     Path whole = directory.resolve("whole");
-    assertThat(run(train(whole))).isEqualTo(new Outcome(0, ""));
+    assertThat(run(tiny.train(whole))).isEqualTo(new Outcome(0, ""));
     Path killed = directory.resolve("killed");
 
     Random random = new Random(4);
@@ -128,25 +52,32 @@ final class ResumeTest {
     for (int start = 0; start < 4; start++) {
       long target = lines(killed) + 1 + random.nextInt(3);
       int delay = random.nextInt(120);
-      kills += killAfter(train(killed, "--resume"), killed, target, delay) ? 1 : 0;
+      kills += killAfter(tiny.train(killed, "--resume"), killed, target, delay) ? 1 : 0;
     }
     assertThat(kills).as("runs killed before they were done").isGreaterThanOrEqualTo(2);
     assertThat(killed.resolve("adapter_model.safetensors"))
         .as("the run must not be done yet")
         .doesNotExist();
-    Outcome last = run(train(killed, "--resume"));
+    Outcome last = run(tiny.train(killed, "--resume"));
     assertThat(last).isEqualTo(new Outcome(0, ""));
 
-    assertThat(metrics(killed)).isEqualTo(metrics(whole)).hasSize(STEPS + STEPS / 3);
-    for (String file : List.of("adapter_model.safetensors", "adapter_config.json")) {
-      assertThat(killed.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
-    }
+    assertThat(metrics(killed)).hasSize(STEPS + STEPS / 3);
+    assertSameResult(killed, whole);
     String state = "checkpoint-" + STEPS + "/state.safetensors";
     assertThat(killed.resolve(state)).hasSameBinaryContentAs(whole.resolve(state));
-    assertThat(Arrays.asList(killed.toFile().list()))
-        .as("nothing half-written is left but what a kill cut off")
+    assertThat(killed.toFile().list())
+        .containsExactlyInAnyOrder(Objects.requireNonNull(whole.toFile().list()))
         .contains("metrics.jsonl", "run.json", "checkpoint-10", "checkpoint-12")
         .doesNotContain("checkpoint-8");
+  }
+
+  private static void assertSameResult(Path run, Path whole) throws IOException {
+    assertThat(metrics(run)).isEqualTo(metrics(whole));
+    for (String file : List.of("adapter_model.safetensors", "adapter_config.json")) {
+      assertThat(run.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
+    }
+    assertThat(TinyRun.json(run.resolve("summary.json")).path("best_step"))
+        .isEqualTo(TinyRun.json(whole.resolve("summary.json")).path("best_step"));
   }
 
   /**
@@ -154,27 +85,16 @@ final class ResumeTest {
    */
   private boolean killAfter(List<String> arguments, Path output, long lines, int millis)
       throws IOException, InterruptedException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx1g",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-    command.addAll(arguments);
-    Path log = directory.resolve("child.log");
-    Process child =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    Process child = tiny.start(arguments);
     try {
       long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
       while (child.isAlive() && lines(output) < lines) {
-        assertThat(System.nanoTime()).as(Files.readString(log)).isLessThan(deadline);
+        assertThat(System.nanoTime()).as(Files.readString(tiny.childLog())).isLessThan(deadline);
         Thread.sleep(2);
       }
       boolean exited = child.waitFor(millis, TimeUnit.MILLISECONDS);
       if (exited) {
-        assertThat(child.exitValue()).as(Files.readString(log)).isZero();
+        assertThat(child.exitValue()).as(Files.readString(tiny.childLog())).isZero();
       }
       return !exited;
     } finally {
@@ -182,28 +102,37 @@ final class ResumeTest {
     }
   }
 
-  private static long lines(Path output) throws IOException {
-    Path metrics = output.resolve("metrics.jsonl");
-    return Files.exists(metrics)
-        ? Files.readString(metrics, UTF_8).chars().filter(c -> c == '\n').count()
-        : 0;
-  }
-
-  /** The lines of {@code metrics.jsonl} without the one value that is measured. */
-  private static List<JsonNode> metrics(Path output) throws IOException {
-    List<JsonNode> lines = new ArrayList<>();
-    for (String line : Files.readAllLines(output.resolve("metrics.jsonl"))) {
-      ObjectNode json = (ObjectNode) JSON.readTree(line);
-      json.remove("tokens_per_second");
-      lines.add(json);
+  /** The best adapter is kept through it all. Takes minutes. */
+  @Test
+  @Tag("slow")
+  void aRunKilledTwentyFiveTimesEndsAsOneThatWasNot() throws IOException, InterruptedException {
+    String[] options = {
+      "--max-steps=120",
+      "--learning-rate=5e-2",
+      "--eval-steps=2",
+      "--save-steps=3",
+      "--load-best-model-at-end"
+    };
+    Path whole = directory.resolve("whole");
+    assertThat(run(tiny.train(whole, options))).isEqualTo(new Outcome(0, ""));
+    Path killed = directory.resolve("killed");
+    String[] resume = Arrays.copyOf(options, options.length + 1);
+    resume[options.length] = "--resume";
+    Random random = new Random(9);
+    int kills = 0;
+    for (int start = 0; start < 25; start++) {
+      long target = lines(killed) + random.nextInt(7);
+      kills += killAfter(tiny.train(killed, resume), killed, target, random.nextInt(60)) ? 1 : 0;
     }
-    return lines;
+    assertThat(kills).isEqualTo(25);
+    assertThat(run(tiny.train(killed, resume))).isEqualTo(new Outcome(0, ""));
+    assertSameResult(killed, whole);
   }
 
   @Test
   void aResumedRunMustHaveTheSameOptionsAndData() throws IOException {
     Path output = directory.resolve("run");
-    assertThat(run(train(output, "--max-steps=2"))).isEqualTo(new Outcome(0, ""));
+    assertThat(run(tiny.train(output, "--max-steps=2"))).isEqualTo(new Outcome(0, ""));
     for (String option :
         List.of(
             "--learning-rate=2e-2",
@@ -213,8 +142,8 @@ final class ResumeTest {
             "--batch-size=4",
             "--seed=1",
             "--weight-decay=0",
-            "--data=" + writeData(2))) {
-      Outcome outcome = run(train(output, "--max-steps=2", "--resume", option));
+            "--data=" + tiny.writeData(2))) {
+      Outcome outcome = run(tiny.train(output, "--max-steps=2", "--resume", option));
       assertThat(outcome.err())
           .as(option)
           .startsWith(
@@ -230,14 +159,13 @@ final class ResumeTest {
   @Test
   void aResumedRunMustHaveTheSameBase() throws IOException {
     Path output = directory.resolve("run");
-    assertThat(run(train(output, "--max-steps=2"))).isEqualTo(new Outcome(0, ""));
-    Path checkpoint = directory.resolve("checkpoint");
-    Path weights = checkpoint.resolve("model.safetensors");
+    assertThat(run(tiny.train(output, "--max-steps=2"))).isEqualTo(new Outcome(0, ""));
+    Path weights = tiny.checkpoint().resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
     bytes[bytes.length - 1] ^= 1;
     Files.write(weights, bytes);
-    Converter.convert(checkpoint, directory.resolve("base"), WeightDtype.FLOAT32, true);
-    Outcome outcome = run(train(output, "--max-steps=2", "--resume"));
+    Converter.convert(tiny.checkpoint(), tiny.base(), WeightDtype.FLOAT32, true);
+    Outcome outcome = run(tiny.train(output, "--max-steps=2", "--resume"));
     assertThat(outcome.err()).contains(": was made with another base, other options or data (");
     assertThat(outcome.exitCode()).isEqualTo(1);
   }
@@ -245,9 +173,9 @@ final class ResumeTest {
   @Test
   void anEarlierRunIsNotOverwrittenByMistake() throws IOException {
     Path output = directory.resolve("run");
-    assertThat(run(train(output, "--max-steps=1"))).isEqualTo(new Outcome(0, ""));
+    assertThat(run(tiny.train(output, "--max-steps=1"))).isEqualTo(new Outcome(0, ""));
     byte[] adapter = Files.readAllBytes(output.resolve("adapter_model.safetensors"));
-    assertThat(run(train(output, "--max-steps=1")))
+    assertThat(run(tiny.train(output, "--max-steps=1")))
         .isEqualTo(
             new Outcome(
                 2,
@@ -256,14 +184,19 @@ final class ResumeTest {
                     + ": exists and is not empty; give --resume to go on, --overwrite to replace an"
                     + " earlier run, or another --output\n"));
     assertThat(output.resolve("adapter_model.safetensors")).hasBinaryContent(adapter);
-    assertThat(run(train(output, "--max-steps=1", "--overwrite"))).isEqualTo(new Outcome(0, ""));
+    assertThat(run(tiny.train(output, "--max-steps=1", "--overwrite")))
+        .isEqualTo(new Outcome(0, ""));
     assertThat(Objects.requireNonNull(output.toFile().list()))
         .containsExactlyInAnyOrder(
+            "about.json",
             "adapter_config.json",
             "adapter_model.safetensors",
             "checkpoint-1",
+            "curves",
             "metrics.jsonl",
+            "report.html",
+            "run.json",
             "summary.json",
-            "run.json");
+            "tensorboard");
   }
 }

@@ -10,10 +10,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
 import org.llmadapters.conversion.files.OutputDirectory;
@@ -30,7 +33,9 @@ import org.llmadapters.graph.config.WeightDtype;
  *   checkpoint-50/
  *     state.safetensors    every variable of the adapter or the model, and the two moments of
  *                          every trained one, float32
- *     trainer_state.json   {"step": 50, "run": "..."}: updates done, and the fingerprint of the run
+ *     trainer_state.json   updates done, the fingerprint of the run, and the best evaluation so far:
+ *                          {"step": 50, "run": "...", "best_step": 40, "best_eval_loss": 1.2,
+ *                           "evaluations_without_improvement": 1}
  * </pre>
  *
  * <p>A folder appears under its name only when it is whole, so whatever has that name can be
@@ -41,10 +46,14 @@ final class Checkpoints {
   private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{1,18})");
   private static final String STATE = "state.safetensors";
   private static final String TRAINER_STATE = "trainer_state.json";
+  private static final String BEST_STEP = "best_step";
+  private static final String BEST_EVAL_LOSS = "best_eval_loss";
+  private static final String WITHOUT_IMPROVEMENT = "evaluations_without_improvement";
 
   private final Path directory;
   private final String run;
   private final int limit;
+  private final boolean keepBest;
 
   /**
    * The checkpoints in {@code directory}.
@@ -52,18 +61,20 @@ final class Checkpoints {
    * @param run fingerprint of what decides the course of the run; a checkpoint of another run is
    *     refused
    * @param limit how many are kept, at least 1
+   * @param keepBest whether that of the best evaluation is kept as well
    */
-  Checkpoints(Path directory, String run, int limit) {
+  Checkpoints(Path directory, String run, int limit, boolean keepBest) {
     this.directory = directory;
     this.run = run;
     this.limit = limit;
+    this.keepBest = keepBest;
   }
 
   /**
    * Saves what {@code trainee} holds after {@code step} updates, and deletes the oldest checkpoints
    * beyond the limit.
    */
-  void save(long step, Trainee trainee) throws IOException {
+  void save(long step, Trainee trainee, EvalProgress progress) throws IOException {
     try (OutputDirectory output = OutputDirectory.create(path(step), true)) {
       List<Weight> state = state(trainee);
       List<SafetensorsWriter.Entry> entries =
@@ -84,12 +95,29 @@ final class Checkpoints {
       ObjectNode trainerState = Json.object();
       trainerState.put("step", step);
       trainerState.put("run", run);
+      progress
+          .best()
+          .ifPresent(
+              best -> {
+                trainerState.put(BEST_STEP, best.step());
+                trainerState.put(BEST_EVAL_LOSS, best.evalLoss());
+              });
+      trainerState.put(WITHOUT_IMPROVEMENT, progress.withoutImprovement());
       Json.write(output.path().resolve(TRAINER_STATE), trainerState);
       output.commit();
     }
     NavigableSet<Long> steps = steps();
     for (Long old : steps.stream().limit(Math.max(0, steps.size() - limit)).toList()) {
-      OutputDirectory.delete(path(old));
+      if (!keepBest || !progress.isBest(old)) {
+        OutputDirectory.delete(path(old));
+      }
+    }
+  }
+
+  /** Deletes the checkpoints after {@code step}. */
+  void deleteAfter(long step) throws IOException {
+    for (Long later : steps().tailSet(step, false)) {
+      OutputDirectory.delete(path(later));
     }
   }
 
@@ -99,18 +127,31 @@ final class Checkpoints {
     return steps.isEmpty() ? OptionalLong.empty() : OptionalLong.of(steps.last());
   }
 
+  /** Whether there is the checkpoint of {@code step}. */
+  boolean has(long step) throws IOException {
+    return steps().contains(step);
+  }
+
+  /** The names of all, oldest first; {@code none} if there are none. */
+  String names() throws IOException {
+    return steps().isEmpty()
+        ? "none"
+        : steps().stream().map(step -> "checkpoint-" + step).collect(Collectors.joining(", "));
+  }
+
   /**
    * Puts the state after {@code step} updates into {@code trainee}.
    *
+   * @return the best evaluation up to that step
    * @throws FormatException if the checkpoint is of another run, or does not fit the variables
    */
-  void restore(long step, Trainee trainee) throws IOException {
+  EvalProgress restore(long step, Trainee trainee) throws IOException {
     Path checkpoint = path(step);
     JsonFields fields =
         JsonFields.of(
             checkpoint.resolve(TRAINER_STATE), Json.readObject(checkpoint.resolve(TRAINER_STATE)));
     String saved = fields.requireString("run");
-    fields.throwIfAny();
+    EvalProgress progress = fields.build(() -> progress(fields));
     if (!saved.equals(run)) {
       throw new FormatException(
           checkpoint,
@@ -140,6 +181,17 @@ final class Checkpoints {
           checkpoint, "does not fit the model:%n  %s", String.join("\n  ", problems));
     }
     trainee.session().assign(values);
+    return progress;
+  }
+
+  private static EvalProgress progress(JsonFields fields) {
+    OptionalDouble loss = fields.optionalDouble(BEST_EVAL_LOSS);
+    return new EvalProgress(
+        loss.isPresent()
+            ? Optional.of(
+                new BestEvaluation((long) fields.requireDouble(BEST_STEP), loss.getAsDouble()))
+            : Optional.empty(),
+        fields.intOr(WITHOUT_IMPROVEMENT, 0));
   }
 
   private static List<Weight> state(Trainee trainee) {

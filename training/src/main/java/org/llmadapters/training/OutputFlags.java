@@ -1,10 +1,16 @@
 package org.llmadapters.training;
 
 import java.nio.file.Path;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The folder of a run: when to save, and what to do with an earlier run in it. */
 final class OutputFlags {
+  private static final Pattern CHECKPOINT = Pattern.compile("(?:checkpoint-)?(\\d{1,18})/?");
+
   @Option(
       names = "--output",
       paramLabel = "DIR",
@@ -21,17 +27,17 @@ final class OutputFlags {
   @Option(
       names = "--save-total-limit",
       defaultValue = "3",
-      description = "Checkpoints kept (default ${DEFAULT-VALUE}).")
+      description = "Checkpoints kept, besides the best one (default ${DEFAULT-VALUE}).")
   private int saveTotalLimit;
-
-  @Option(
-      names = "--eval-steps",
-      defaultValue = "200",
-      description = "Updates between evaluations (default ${DEFAULT-VALUE}).")
-  private long evalSteps;
 
   @Option(names = "--resume", description = "Go on from the newest checkpoint in --output.")
   private boolean resume;
+
+  @Option(
+      names = "--resume-from",
+      paramLabel = "checkpoint-N",
+      description = "Go back to this checkpoint in --output; later ones are deleted.")
+  private @Nullable String resumeFrom;
 
   @Option(names = "--overwrite", description = "Replace an earlier run in --output.")
   private boolean overwrite;
@@ -41,11 +47,26 @@ final class OutputFlags {
   }
 
   /** The options as given. */
-  TrainingOptions.Output toOutput() {
+  TrainingOptions.Output toOutput(TrainingOptions.Watching watching) {
     return new TrainingOptions.Output(
         directory,
-        new TrainingOptions.Saving(saveSteps, saveTotalLimit, evalSteps),
+        new TrainingOptions.Saving(saveSteps, saveTotalLimit),
+        watching,
         resume,
+        step(resumeFrom),
         overwrite);
+  }
+
+  private static OptionalLong step(@Nullable String checkpoint) {
+    if (checkpoint == null) {
+      return OptionalLong.empty();
+    }
+    Matcher name = CHECKPOINT.matcher(checkpoint);
+    if (!name.matches()) {
+      throw new IllegalArgumentException(
+          "--resume-from must be the name of a folder in --output, checkpoint-N, got "
+              + checkpoint);
+    }
+    return OptionalLong.of(Long.parseLong(name.group(1)));
   }
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
@@ -172,7 +173,12 @@ public final class Quickstart {
         OptimizerConfig.defaults(),
         new TrainingOptions.Schedule(LearningRateSchedule.Kind.COSINE, 5e-3, 20),
         new TrainingOptions.Output(
-            run, new TrainingOptions.Saving(100, 1, 1_000), false, overwrite),
+            run,
+            new TrainingOptions.Saving(100, 1),
+            TrainingOptions.Watching.defaults(),
+            false,
+            OptionalLong.empty(),
+            overwrite),
         Compile.ON);
   }
 

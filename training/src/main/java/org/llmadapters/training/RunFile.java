@@ -1,6 +1,7 @@
 package org.llmadapters.training;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
@@ -31,9 +32,12 @@ public final class RunFile {
 
   /** Options that belong to one start of a run, not to the run. */
   private static final Set<String> NOT_STORED =
-      Set.of("config", "resume", "overwrite", "help", "version", "verbose");
+      Set.of("config", "resume", "resume-from", "overwrite", "help", "version", "verbose");
 
   private static final long MAX_BYTES = 1 << 20;
+
+  private static final YAMLMapper YAML =
+      YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   private final Map<String, String> values;
 
@@ -47,10 +51,17 @@ public final class RunFile {
     for (OptionSpec option : command.options()) {
       Object value = option.getValue();
       if (value != null && !NOT_STORED.contains(key(option))) {
-        values.put(key(option), value.toString());
+        values.put(key(option), text(value));
       }
     }
     return new RunFile(values);
+  }
+
+  /** Files are named so that the run can be repeated in another working directory. */
+  private static String text(Object value) {
+    return value instanceof Path path
+        ? path.toAbsolutePath().normalize().toString()
+        : value.toString();
   }
 
   /** An empty one, for runs that do not come from the command line. */
@@ -83,7 +94,7 @@ public final class RunFile {
     }
     JsonNode root;
     try {
-      root = new YAMLMapper().readTree(Files.readAllBytes(file));
+      root = YAML.readTree(Files.readAllBytes(file));
     } catch (JsonProcessingException e) {
       throw new FormatException(
           file, "is not YAML: " + e.getOriginalMessage().strip().replaceAll("\\s+", " "), e);
@@ -105,10 +116,14 @@ public final class RunFile {
                 + NearestName.of(key, known)
                     .map(name -> "; did you mean \"" + name + "\"?")
                     .orElse(""));
-      } else if (field.getValue().isContainerNode() && !field.getValue().isArray()) {
-        problems.add(field.getKey() + ": expected one value");
       } else {
-        values.put(key, text(field.getValue()));
+        try {
+          if (values.put(key, text(field.getValue())) != null) {
+            problems.add("duplicate option \"" + field.getKey() + "\"");
+          }
+        } catch (IllegalArgumentException e) {
+          problems.add(field.getKey() + ": " + e.getMessage());
+        }
       }
     }
     if (!problems.isEmpty()) {
@@ -117,13 +132,27 @@ public final class RunFile {
     return values;
   }
 
+  /** A list as {@code a,b}, a map as {@code a=1,b=2}: how the flag is written. */
   private static String text(JsonNode value) {
-    if (!value.isArray()) {
-      return value.asText();
-    }
     List<String> items = new ArrayList<>();
-    value.forEach(item -> items.add(item.asText()));
+    if (value.isObject()) {
+      value
+          .properties()
+          .forEach(field -> items.add(field.getKey() + "=" + single(field.getValue())));
+    } else if (value.isArray()) {
+      value.forEach(item -> items.add(single(item)));
+    } else {
+      items.add(single(value));
+    }
     return String.join(",", items);
+  }
+
+  private static String single(JsonNode value) {
+    if (!value.isValueNode() || value.isNull()) {
+      throw new IllegalArgumentException(
+          "expected a value, a list of values or a map of values, got " + Json.describe(value));
+    }
+    return value.asText();
   }
 
   private static String key(OptionSpec option) {

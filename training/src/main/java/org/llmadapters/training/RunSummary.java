@@ -6,17 +6,19 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.JsonFields;
+import org.llmadapters.training.report.RunReport;
 
 /**
- * {@code summary.json} of a finished run:
+ * {@code summary.json}, written when a run ends:
  *
  * <pre>
- *   {"steps":250,"loss":0.021,"eval_loss":0.034,"tokens_per_second":2100.0,
- *    "trainable_parameters":74752,"total_parameters":944256,"peak_rss_mib":812}
+ *   {"ending":"finished","steps":250,"loss":0.021,"eval_loss":0.034,"best_step":200,"best_eval_loss":0.031,
+ *    "tokens_per_second":2100.0,"trainable_parameters":74752,"total_parameters":944256,"peak_rss_mib":812}
  * </pre>
  *
- * without {@code eval_loss} where nothing was set aside, and without {@code peak_rss_mib} where the
- * system does not tell.
+ * without the three evaluation losses where nothing was set aside, and without {@code peak_rss_mib}
+ * where the system does not tell. Of a run that failed it is {@code
+ * {"ending":"failed","reason":"..."}}.
  *
  * @param tokensPerSecond real tokens, compiling included
  * @param trainableParameters number of trained values
@@ -28,18 +30,34 @@ record RunSummary(
     long trainableParameters,
     long totalParameters,
     OptionalLong peakMebibytes) {
-  static final String NAME = "summary.json";
+  static final String NAME = RunReport.SUMMARY;
 
   /** Writes the file of a run. */
   static void write(Path folder, TrainingRun.Summary summary) throws IOException {
     ObjectNode json = Json.object();
+    json.put("ending", summary.ending().text());
     json.put("steps", summary.steps());
     json.put("loss", summary.loss());
     summary.evalLoss().ifPresent(loss -> json.put("eval_loss", loss));
+    summary
+        .best()
+        .ifPresent(
+            best -> {
+              json.put("best_step", best.step());
+              json.put("best_eval_loss", best.evalLoss());
+            });
     json.put("tokens_per_second", summary.tokensPerSecond());
     json.put("trainable_parameters", summary.trainableParameters());
     json.put("total_parameters", summary.totalParameters());
     PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
+    Json.write(folder.resolve(NAME), json);
+  }
+
+  /** Writes the file of a run that failed. */
+  static void writeFailure(Path folder, String reason) throws IOException {
+    ObjectNode json = Json.object();
+    json.put("ending", "failed");
+    json.put("reason", reason);
     Json.write(folder.resolve(NAME), json);
   }
 

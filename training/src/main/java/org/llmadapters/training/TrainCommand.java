@@ -60,6 +60,7 @@ public final class TrainCommand implements Callable<Integer> {
 
   @Mixin private DataFlags data = new DataFlags();
   @Mixin private OutputFlags output = new OutputFlags();
+  @Mixin private WatchFlags watch = new WatchFlags();
   @Mixin private LoraFlags lora = new LoraFlags();
   @Mixin private BottleneckFlags bottleneck = new BottleneckFlags();
   @Mixin private Ia3Flags ia3 = new Ia3Flags();
@@ -94,12 +95,10 @@ public final class TrainCommand implements Callable<Integer> {
     out.printf(
         Locale.ROOT,
         "%s after %d steps: loss %.4f%s, %.0f tokens/s, %d trainable parameters of %d (%.3f %%)%n",
-        summary.finished() ? "finished" : "stopped",
+        summary.ending().text(),
         summary.steps(),
         summary.loss(),
-        summary.evalLoss().isPresent()
-            ? String.format(Locale.ROOT, ", eval loss %.4f", summary.evalLoss().getAsDouble())
-            : "",
+        evaluation(summary),
         summary.tokensPerSecond(),
         summary.trainableParameters(),
         summary.totalParameters(),
@@ -111,6 +110,22 @@ public final class TrainCommand implements Callable<Integer> {
     return summary.finished() ? 0 : 1;
   }
 
+  private static String evaluation(TrainingRun.Summary summary) {
+    if (summary.evalLoss().isEmpty()) {
+      return "";
+    }
+    String last = String.format(Locale.ROOT, ", eval loss %.4f", summary.evalLoss().getAsDouble());
+    return last
+        + summary
+            .best()
+            .filter(best -> best.step() < summary.steps())
+            .map(
+                best ->
+                    String.format(
+                        Locale.ROOT, " (lowest %.4f at step %d)", best.evalLoss(), best.step()))
+            .orElse("");
+  }
+
   TrainingOptions options() throws IOException {
     return new TrainingOptions(
         new TrainingOptions.Model(
@@ -119,7 +134,7 @@ public final class TrainCommand implements Callable<Integer> {
         loop.toLoop(),
         optimizer.toOptimizer(lora.rates()),
         optimizer.toSchedule(),
-        output.toOutput(),
+        output.toOutput(watch.toWatching()),
         Compile.of(compile));
   }
 

@@ -3,16 +3,20 @@ package org.llmadapters.training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.llmadapters.conversion.progress.Progress;
+import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.data.Batch;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Example;
+import org.llmadapters.training.metrics.EvalMetrics;
+import org.llmadapters.training.metrics.MetricsHistory;
+import org.llmadapters.training.metrics.MetricsWriter;
+import org.llmadapters.training.metrics.StepMetrics;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,18 +32,21 @@ final class Trainer {
   private final Trainee trainee;
   private final TrainingConfig config;
   private final Batches batches;
-  private final List<Batch> validation;
+  private final ValidationLoss validation;
+  private final TrainingOptions.Output output;
   private final Checkpoints checkpoints;
-  private final Path metricsFile;
   private final TrainingStep step;
-  private final LossFunction lossFunction;
   private volatile boolean stopRequested;
+  private long done;
+  private long tokens;
+  private OptionalDouble loss = OptionalDouble.empty();
+  private OptionalDouble evalLoss = OptionalDouble.empty();
+  private EvalProgress progress = EvalProgress.NONE;
 
   /**
    * A run of {@code config} over {@code examples}.
    *
    * @param validation examples whose loss is reported and that are not trained on; may be empty
-   * @param output folder of the run
    * @param run fingerprint of the run, stored in its checkpoints
    */
   Trainer(
@@ -47,85 +54,153 @@ final class Trainer {
       TrainingConfig config,
       List<Example> examples,
       List<Example> validation,
-      Path output,
+      TrainingOptions.Output output,
       String run) {
     this.trainee = trainee;
     this.config = config;
     this.batches = new Batches(examples, config.batch());
-    this.validation =
-        validation.isEmpty()
-            ? List.of()
-            : new Batches(validation, config.batch().unshuffled()).epoch();
-    this.checkpoints = new Checkpoints(output, run, config.saving().saveTotalLimit());
-    this.metricsFile = output.resolve("metrics.jsonl");
+    this.validation = new ValidationLoss(trainee, config, validation);
+    this.output = output;
+    this.checkpoints =
+        new Checkpoints(
+            output.directory(),
+            run,
+            output.saving().saveTotalLimit(),
+            output.watching().loadBestModelAtEnd());
     this.step =
         new TrainingStep(
             trainee.session(), trainee.training(), config.optimizer(), config.execution());
-    this.lossFunction =
-        new LossFunction(trainee.session(), trainee.inference(), config.execution());
   }
 
   /**
    * How a run went.
    *
    * @param steps updates done, those before a resumption included
-   * @param finished whether that is all of them; false after an interruption
+   * @param ending why it ended
    * @param loss of the last step
    * @param evalLoss on the validation data at the end
+   * @param best the evaluation with the lowest loss
    * @param tokensPerSecond real tokens, compilation and evaluation included
    * @param compiledShapes shapes of batches, each compiled once
    */
   record Result(
       long steps,
-      boolean finished,
+      Ending ending,
       double loss,
       OptionalDouble evalLoss,
+      Optional<BestEvaluation> best,
       double tokensPerSecond,
       int compiledShapes) {}
 
   /**
+   * Puts the state of the checkpoint to go on from into the trainee.
+   *
+   * @return whether there is one; else the run starts with its first step
+   * @throws IllegalArgumentException if a checkpoint was named that is not there
+   * @throws FormatException if the checkpoint is of another run, or a later one of its own was the
+   *     last to know where the best one is
+   */
+  boolean restore() throws IOException {
+    Path folder = output.directory();
+    OptionalLong from = output.resumeFrom();
+    if (from.isEmpty() && output.resume()) {
+      from = checkpoints.latest();
+      if (from.isEmpty()) {
+        log.warn("{}: no checkpoint to go on from; starting with the first step", folder);
+      }
+    }
+    if (from.isEmpty()) {
+      return false;
+    }
+    long start = from.getAsLong();
+    if (!checkpoints.has(start)) {
+      throw new IllegalArgumentException(
+          folder + ": has no checkpoint-" + start + "; it has: " + checkpoints.names());
+    }
+    progress = checkpoints.restore(start, trainee);
+    requireBest(start);
+    checkpoints.deleteAfter(start);
+    done = start;
+    log.info("resuming after step {} of {}", start, config.totalSteps());
+    return true;
+  }
+
+  private void requireBest(long start) throws IOException {
+    if (output.watching().loadBestModelAtEnd() && progress.best().isPresent()) {
+      long best = progress.best().get().step();
+      if (!checkpoints.has(best)) {
+        throw new FormatException(
+            output.directory(),
+            "checkpoint-%d was the best one up to checkpoint-%d, and is not there any more; go on"
+                + " from a later one, or without --load-best-model-at-end",
+            best,
+            start);
+      }
+    }
+  }
+
+  /**
    * Trains to the end, or until the process is asked to stop; then the state is saved first.
    *
-   * @param resume whether to go on from the newest checkpoint, if there is one
-   * @throws IllegalStateException if the loss is not a number any more; the last checkpoint is
-   *     untouched
+   * @throws IllegalStateException if the loss is not a number any more, or far too high; the
+   *     checkpoints are untouched
+   * @throws IOException if something cannot be written; names the checkpoint to go on from
    */
-  Result train(boolean resume) throws IOException {
-    OptionalLong latest = resume ? checkpoints.latest() : OptionalLong.empty();
-    long start = latest.orElse(0);
-    if (latest.isPresent()) {
-      checkpoints.restore(start, trainee);
-      log.info("resuming after step {} of {}", start, config.totalSteps());
-    }
+  Result train() throws IOException {
     CountDownLatch finished = new CountDownLatch(1);
     Thread onExit = new Thread(() -> stop(finished), "save before exit");
     Runtime.getRuntime().addShutdownHook(onExit);
-    try (MetricsWriter metrics =
-            latest.isPresent()
-                ? MetricsWriter.resume(metricsFile, start)
-                : MetricsWriter.create(metricsFile);
-        Progress progress = Progress.start("training", config.totalSteps() - start, "steps")) {
-      return loop(start, metrics, progress);
+    try {
+      return run();
+    } catch (IOException e) {
+      throw new IOException(
+          String.format(
+              "%s: writing failed after step %d: %s. Whole checkpoints: %s; make room and go on"
+                  + " with --resume",
+              output.directory(), done, e.getMessage(), checkpoints.names()),
+          e);
     } finally {
       finished.countDown();
       removeHook(onExit);
     }
   }
 
-  private Result loop(long start, MetricsWriter metrics, Progress progress) throws IOException {
+  private Result run() throws IOException {
     long startNanos = System.nanoTime();
-    long tokens = 0;
-    double loss = Double.NaN;
-    OptionalDouble evalLoss = OptionalDouble.empty();
-    long done = start;
-    while (done < config.totalSteps() && !stopRequested) {
+    Ending ending;
+    try (TrainingLog trainingLog =
+        TrainingLog.open(output.directory(), done, config.totalSteps())) {
+      // What lies beyond the step to start from is gone by now.
+      MetricsHistory history =
+          MetricsHistory.read(
+              output.directory().resolve(MetricsWriter.NAME), List.of("loss", "eval_loss"));
+      loss = history.of("loss").last();
+      evalLoss = history.of("eval_loss").last();
+      ending =
+          loop(
+              trainingLog,
+              new DivergenceCheck(output.watching().maxLossRatio(), history.of("loss")));
+    }
+    double speed = tokens / seconds(startNanos);
+    if (ending != Ending.INTERRUPTED) {
+      loadBest();
+    }
+    return new Result(
+        done, ending, loss.orElse(Double.NaN), evalLoss, progress.best(), speed, step.shapes());
+  }
+
+  private Ending loop(TrainingLog trainingLog, DivergenceCheck divergence) throws IOException {
+    while (!isDone() && !stopRequested) {
       long stepNanos = System.nanoTime();
+      long dataNanos = 0;
       UpdateRate rate = new UpdateRate(done + 1, config.schedule().at(done));
       long before = tokens;
       StepOutcome outcome = null;
       for (int micro = 0; micro < config.accumulation(); micro++) {
         long position = done * config.accumulation() + micro;
+        long batchNanos = System.nanoTime();
         Batch batch = batches.at(position);
+        dataNanos += System.nanoTime() - batchNanos;
         tokens += batch.realTokens();
         try (TokenBatch tensors =
             TokenBatch.of(
@@ -141,62 +216,68 @@ final class Trainer {
         outcome = step.applyAccumulated(rate);
       }
       done++;
-      loss = outcome.loss();
-      requireFinite(outcome, done);
-      double epoch = (double) done * config.accumulation() / batches.perEpoch();
-      double speed = (tokens - before) / seconds(stepNanos);
-      metrics.write(
+      loss = OptionalDouble.of(outcome.loss());
+      double seconds = seconds(stepNanos);
+      trainingLog.write(
           new StepMetrics(
-              done, epoch, loss, rate.learningRate(), outcome.gradNorm(), outcome.tokens(), speed));
-      progress.detail(
-          String.format(
-              Locale.ROOT,
-              "loss=%.4f learning_rate=%.2e tokens_per_second=%.0f",
-              loss,
+              done,
+              epoch(),
+              outcome.loss(),
               rate.learningRate(),
-              speed));
-      progress.advance(1);
-      boolean last = done == config.totalSteps();
-      if (!validation.isEmpty() && (last || done % config.saving().evalSteps() == 0)) {
-        evalLoss = OptionalDouble.of(validationLoss());
-        metrics.writeEvalLoss(done, epoch, evalLoss.getAsDouble());
-        log.info("step={} eval_loss={}", done, evalLoss.getAsDouble());
-      }
-      if (last || stopRequested || done % config.saving().saveSteps() == 0) {
-        checkpoints.save(done, trainee);
+              outcome.gradNorm(),
+              outcome.tokens(),
+              new StepMetrics.Cost(
+                  (tokens - before) / seconds,
+                  dataNanos / 1e9 / seconds,
+                  ProcessStatus.mebibytes("VmRSS"))));
+      divergence.require(outcome, done);
+      boolean best = isEvaluated() && evaluate(trainingLog);
+      if (isDone()
+          || stopRequested
+          || done % output.saving().saveSteps() == 0
+          || (best && output.watching().loadBestModelAtEnd())) {
+        checkpoints.save(done, trainee, progress);
       }
     }
-    return new Result(
-        done,
-        done == config.totalSteps(),
-        loss,
-        evalLoss,
-        tokens / seconds(startNanos),
-        step.shapes());
+    if (done == config.totalSteps()) {
+      return Ending.FINISHED;
+    }
+    return isDone() ? Ending.STOPPED_EARLY : Ending.INTERRUPTED;
   }
 
-  private double validationLoss() {
-    LossFunction.Sum sum = new LossFunction.Sum(0, 0);
-    for (Batch batch : validation) {
-      try (TokenBatch tensors =
-          TokenBatch.of(batch.inputIds(), batch.attentionMask(), batch.labels(), 0)) {
-        sum = sum.plus(lossFunction.of(tensors));
-      }
-    }
-    return sum.mean();
+  /** Whether there is nothing left to do. */
+  private boolean isDone() {
+    int patience = output.watching().earlyStoppingPatience();
+    return done == config.totalSteps()
+        || (patience > 0 && progress.withoutImprovement() >= patience);
   }
 
-  private static void requireFinite(StepOutcome outcome, long step) {
-    if (!Double.isFinite(outcome.loss()) || !Double.isFinite(outcome.gradNorm())) {
-      throw new IllegalStateException(
-          "step "
-              + step
-              + ": loss "
-              + outcome.loss()
-              + ", gradient norm "
-              + outcome.gradNorm()
-              + "; the last checkpoint is untouched. Lower --learning-rate, or add --warmup-steps");
+  private boolean isEvaluated() {
+    return !validation.isEmpty()
+        && (done == config.totalSteps() || done % output.watching().evalSteps() == 0);
+  }
+
+  /** Whether the loss on the validation data is the lowest so far. */
+  private boolean evaluate(TrainingLog trainingLog) throws IOException {
+    double now = validation.now();
+    evalLoss = OptionalDouble.of(now);
+    trainingLog.write(new EvalMetrics(done, epoch(), now));
+    progress = progress.after(done, now, output.watching().earlyStoppingThreshold());
+    return progress.isBest(done);
+  }
+
+  private void loadBest() throws IOException {
+    if (output.watching().loadBestModelAtEnd() && progress.best().isPresent()) {
+      BestEvaluation best = progress.best().get();
+      if (best.step() != done) {
+        checkpoints.restore(best.step(), trainee);
+      }
+      log.info("the result is that of step {}, eval_loss={}", best.step(), best.evalLoss());
     }
+  }
+
+  private double epoch() {
+    return (double) done * config.accumulation() / batches.perEpoch();
   }
 
   private long seed(long position) {

@@ -11,7 +11,6 @@ import org.llmadapters.training.data.BatchConfig;
  * @param optimizer the update
  * @param schedule the learning rate of each update
  * @param execution replicas and XLA
- * @param saving how often to save and evaluate
  */
 record TrainingConfig(
     BatchConfig batch,
@@ -19,8 +18,7 @@ record TrainingConfig(
     long totalSteps,
     OptimizerConfig optimizer,
     LearningRateSchedule schedule,
-    ReplicatedFunction.Execution execution,
-    TrainingOptions.Saving saving) {
+    ReplicatedFunction.Execution execution) {
 
   TrainingConfig {
     if (accumulation < 1) {

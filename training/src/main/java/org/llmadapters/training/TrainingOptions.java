@@ -2,6 +2,7 @@ package org.llmadapters.training;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.eval.Compile;
@@ -15,7 +16,7 @@ import org.llmadapters.eval.prompt.PromptTemplate;
  * @param loop batches and steps
  * @param optimizer the update
  * @param schedule the learning rate
- * @param output where everything goes
+ * @param output where everything goes, and how the run is watched
  * @param compile whether XLA compiles the step
  */
 public record TrainingOptions(
@@ -26,6 +27,26 @@ public record TrainingOptions(
     Schedule schedule,
     Output output,
     Compile compile) {
+
+  public TrainingOptions {
+    Watching watching = output.watching();
+    if (watching.validationFile().isPresent() && data.valSetSize() > 0) {
+      throw new IllegalArgumentException(
+          "--val-data and --val-set-size are two ways to name validation data; give one of them");
+    }
+    if (watching.validationFile().isEmpty()
+        && data.valSetSize() == 0
+        && (watching.loadBestModelAtEnd() || watching.earlyStoppingPatience() > 0)) {
+      throw new IllegalArgumentException(
+          "--early-stopping-patience and --load-best-model-at-end go by the loss on validation"
+              + " data, and there is none; give --val-set-size or --val-data");
+    }
+  }
+
+  /** The same with other data. */
+  TrainingOptions with(Data other) {
+    return new TrainingOptions(model, other, loop, optimizer, schedule, output, compile);
+  }
 
   /**
    * What is trained.
@@ -67,7 +88,13 @@ public record TrainingOptions(
    * @param valSetSize {@code val_set_size}: records set aside for the evaluation loss
    */
   public record Data(
-      Path file, PromptTemplate template, int cutoffLen, boolean trainOnInputs, int valSetSize) {}
+      Path file, PromptTemplate template, int cutoffLen, boolean trainOnInputs, int valSetSize) {
+
+    /** The same of another file, all of it. */
+    Data of(Path other) {
+      return new Data(other, template, cutoffLen, trainOnInputs, 0);
+    }
+  }
 
   /**
    * Batches and steps.
@@ -107,33 +134,88 @@ public record TrainingOptions(
   public record Schedule(LearningRateSchedule.Kind kind, double learningRate, long warmupSteps) {}
 
   /**
-   * Where everything goes.
+   * Where everything goes, and how the run is watched.
    *
    * @param directory the run's folder
-   * @param saving when to save and evaluate
+   * @param saving when to save
+   * @param watching when to evaluate and when to stop
    * @param resume go on from the newest checkpoint
+   * @param resumeFrom the step of another checkpoint to go on from; what came later is dropped
    * @param overwrite replace an earlier run in the folder
    */
-  public record Output(Path directory, Saving saving, boolean resume, boolean overwrite) {}
+  public record Output(
+      Path directory,
+      Saving saving,
+      Watching watching,
+      boolean resume,
+      OptionalLong resumeFrom,
+      boolean overwrite) {
+
+    /** Whether the folder is used as it is. */
+    boolean goesOn() {
+      return resume || resumeFrom.isPresent();
+    }
+  }
 
   /**
-   * When checkpoints are saved and the loss on validation data is computed.
+   * When checkpoints are saved.
    *
    * @param saveSteps {@code save_steps}: updates between checkpoints
-   * @param saveTotalLimit {@code save_total_limit}: checkpoints kept
-   * @param evalSteps {@code eval_steps}: updates between evaluations
+   * @param saveTotalLimit {@code save_total_limit}: checkpoints kept, besides the best one
    */
-  public record Saving(long saveSteps, int saveTotalLimit, long evalSteps) {
+  public record Saving(long saveSteps, int saveTotalLimit) {
     public Saving {
-      if (saveSteps < 1 || saveTotalLimit < 1 || evalSteps < 1) {
+      if (saveSteps < 1 || saveTotalLimit < 1) {
         throw new IllegalArgumentException(
-            "save_steps, save_total_limit and eval_steps must be >= 1, got "
+            "save_steps and save_total_limit must be >= 1, got "
                 + saveSteps
-                + ", "
-                + saveTotalLimit
                 + " and "
-                + evalSteps);
+                + saveTotalLimit);
       }
+    }
+  }
+
+  /**
+   * When the loss on validation data is computed, and what follows from it.
+   *
+   * @param validationFile validation data of its own, in place of a part of the training data
+   * @param evalSteps {@code eval_steps}: updates between evaluations
+   * @param earlyStoppingPatience {@code early_stopping_patience}: evaluations without improvement
+   *     after which the run ends; 0 for no such end
+   * @param earlyStoppingThreshold {@code early_stopping_threshold}: by how much the loss must be
+   *     lower to be an improvement
+   * @param loadBestModelAtEnd {@code load_best_model_at_end}: whether the result is the adapter of
+   *     the best evaluation, not the last one; a checkpoint is saved at every best evaluation
+   * @param maxLossRatio how far the loss may rise above its lowest before the run is stopped; 0 for
+   *     no limit
+   */
+  public record Watching(
+      Optional<Path> validationFile,
+      long evalSteps,
+      int earlyStoppingPatience,
+      double earlyStoppingThreshold,
+      boolean loadBestModelAtEnd,
+      double maxLossRatio) {
+    public Watching {
+      if (evalSteps < 1) {
+        throw new IllegalArgumentException("eval_steps must be >= 1, got " + evalSteps);
+      }
+      if (earlyStoppingPatience < 0 || !(earlyStoppingThreshold >= 0)) {
+        throw new IllegalArgumentException(
+            "early_stopping_patience and early_stopping_threshold must be >= 0, got "
+                + earlyStoppingPatience
+                + " and "
+                + earlyStoppingThreshold);
+      }
+      if (maxLossRatio != 0 && !(maxLossRatio > 1)) {
+        throw new IllegalArgumentException(
+            "max_loss_ratio must be > 1, or 0 for no limit, got " + maxLossRatio);
+      }
+    }
+
+    /** An evaluation every 200 steps, all steps, the last adapter, a loss of at most 3 times. */
+    public static Watching defaults() {
+      return new Watching(Optional.empty(), 200, 0, 0, false, 3);
     }
   }
 }

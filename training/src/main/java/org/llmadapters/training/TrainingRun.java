@@ -1,5 +1,6 @@
 package org.llmadapters.training;
 
+import com.google.common.collect.Iterables;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import java.io.IOException;
@@ -25,6 +26,7 @@ import org.llmadapters.training.data.Buckets;
 import org.llmadapters.training.data.EncodedExamples;
 import org.llmadapters.training.data.Example;
 import org.llmadapters.training.data.TrainValidationSplit;
+import org.llmadapters.training.report.RunReport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,8 +34,13 @@ import org.slf4j.LoggerFactory;
  * A training run from options to files. Its folder holds:
  *
  * <pre>
+ *   run.json                                         the options, for --config
+ *   about.json                                       parameters, data, versions, machine
  *   metrics.jsonl                                    one line per step
+ *   tensorboard/                                     the same for TensorBoard
  *   checkpoint-N/                                    what --resume goes on from
+ *   summary.json                                     how it ended
+ *   report.html, curves/                             all of this for people
  *   adapter_config.json, adapter_model.safetensors   the adapter, for PEFT and for --adapter
  *   config.json, model.safetensors, ...              instead of these, after full training
  * </pre>
@@ -50,21 +57,29 @@ public final class TrainingRun {
    * How a run went.
    *
    * @param steps updates done
-   * @param finished false after an interruption; resume to go on
+   * @param ending why it ended
    * @param loss of the last step
-   * @param evalLoss on the validation data, if there is any
+   * @param evalLoss on the validation data at the end, if there is any
+   * @param best the evaluation with the lowest loss, if there was one
    * @param tokensPerSecond real tokens, compiling included
    * @param trainableParameters number of trained values
    * @param totalParameters of the model with its adapter
    */
   public record Summary(
       long steps,
-      boolean finished,
+      Ending ending,
       double loss,
       OptionalDouble evalLoss,
+      Optional<BestEvaluation> best,
       double tokensPerSecond,
       long trainableParameters,
-      long totalParameters) {}
+      long totalParameters) {
+
+    /** Whether the result is there; false after an interruption: resume to go on. */
+    public boolean finished() {
+      return ending != Ending.INTERRUPTED;
+    }
+  }
 
   /**
    * Runs the training that {@code options} describe.
@@ -82,11 +97,10 @@ public final class TrainingRun {
     try (Trainee trainee = open(options)) {
       ModelConfig config = config(options);
       EncodedExamples encoded = RunData.read(options, config);
-      RunData.requireFit(
-          encoded.examples(), config, Sites.virtualTokens(trainee.training().graph()));
-      TrainValidationSplit split =
-          TrainValidationSplit.of(
-              encoded.examples(), options.data().valSetSize(), options.loop().seed());
+      TrainValidationSplit split = split(options, config, encoded);
+      int virtualTokens = Sites.virtualTokens(trainee.training().graph());
+      RunData.requireFit(split.training(), config, virtualTokens);
+      RunData.requireFit(split.validation(), config, virtualTokens);
       TrainingConfig training = training(options, config, split.training());
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
@@ -100,11 +114,8 @@ public final class TrainingRun {
           training.totalSteps(),
           options.loop().batchSize());
       Files.createDirectories(output);
-      if (options.output().overwrite() && !options.output().resume() && RunFolder.isUsed(output)) {
+      if (options.output().overwrite() && !options.output().goesOn() && RunFolder.isUsed(output)) {
         RunFolder.clear(output);
-      }
-      if (!options.output().resume() || !Files.exists(output.resolve(RunFile.NAME))) {
-        runFile.write(output);
       }
       Trainer trainer =
           new Trainer(
@@ -112,25 +123,75 @@ public final class TrainingRun {
               training,
               split.training(),
               split.validation(),
-              output,
-              fingerprint(options, training, split.training()));
-      Trainer.Result result = trainer.train(options.output().resume());
+              options.output(),
+              fingerprint(options, training, split));
+      if (!trainer.restore() || !Files.exists(output.resolve(RunFile.NAME))) {
+        runFile.write(output);
+      }
+      Files.deleteIfExists(output.resolve(RunSummary.NAME));
+      AboutRun.write(output, trainee, split, encoded);
+      Trainer.Result result = train(trainer, output);
       Summary summary =
           new Summary(
               result.steps(),
-              result.finished(),
+              result.ending(),
               result.loss(),
               result.evalLoss(),
+              result.best(),
               result.tokensPerSecond(),
               trainable,
               trainee.totalParameters());
-      if (result.finished()) {
-        trainee.save(output);
-        RunSummary.write(output, summary);
-      }
+      write(summary, trainee, output);
       log.info("{} shapes compiled", result.compiledShapes());
       return summary;
     }
+  }
+
+  private static void write(Summary summary, Trainee trainee, Path output) throws IOException {
+    try {
+      if (summary.finished()) {
+        trainee.save(output);
+      }
+      RunSummary.write(output, summary);
+      RunReport.write(output);
+    } catch (IOException e) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "%s: writing the result failed: %s. checkpoint-%d has all of it; make room and give"
+                  + " --resume",
+              output,
+              e.getMessage(),
+              summary.steps()),
+          e);
+    }
+  }
+
+  /** Trains; a run that fails gets its report, too. */
+  private static Trainer.Result train(Trainer trainer, Path output) throws IOException {
+    try {
+      return trainer.train();
+    } catch (IOException | IllegalStateException failure) {
+      try {
+        RunSummary.writeFailure(output, String.valueOf(failure.getMessage()));
+        RunReport.write(output);
+      } catch (IOException | FormatException e) {
+        failure.addSuppressed(e);
+      }
+      throw failure;
+    }
+  }
+
+  private static TrainValidationSplit split(
+      TrainingOptions options, ModelConfig config, EncodedExamples encoded) throws IOException {
+    Optional<Path> file = options.output().watching().validationFile();
+    if (file.isEmpty()) {
+      return TrainValidationSplit.of(
+          encoded.examples(), options.data().valSetSize(), options.loop().seed());
+    }
+    List<Example> validation =
+        RunData.read(options.with(options.data().of(file.get())), config).examples();
+    return new TrainValidationSplit(encoded.examples(), validation);
   }
 
   private static String percent(long part, long whole) {
@@ -145,7 +206,14 @@ public final class TrainingRun {
     if (Files.exists(output) && !Files.isDirectory(output)) {
       throw new IllegalArgumentException(output + ": is a file, expected a folder for the run");
     }
-    if (options.resume() || !RunFolder.isUsed(output)) {
+    if (options.goesOn()) {
+      RunFolder.deletePartial(output);
+    }
+    if (!RunFolder.isUsed(output)) {
+      return;
+    }
+    if (options.goesOn()) {
+      RunFolder.requireCheckpointOrRun(output);
       return;
     }
     if (!options.overwrite()) {
@@ -208,8 +276,7 @@ public final class TrainingRun {
         options.optimizer(),
         new LearningRateSchedule(
             schedule.kind(), schedule.learningRate(), schedule.warmupSteps(), steps),
-        new ReplicatedFunction.Execution(replicas(loop.microBatchSize()), xla(options, steps)),
-        options.output().saving());
+        new ReplicatedFunction.Execution(replicas(loop.microBatchSize()), xla(options, steps)));
   }
 
   /** As many equal parts of a micro batch as there are cores, or fewer. */
@@ -234,7 +301,8 @@ public final class TrainingRun {
    * by mistake.
    */
   private static String fingerprint(
-      TrainingOptions options, TrainingConfig training, List<Example> examples) throws IOException {
+      TrainingOptions options, TrainingConfig training, TrainValidationSplit split)
+      throws IOException {
     Hasher hasher = Hashing.sha256().newHasher();
     // The index holds a checksum of every weight.
     Path weights = options.model().directory().resolve("variables").resolve("variables.index");
@@ -251,7 +319,7 @@ public final class TrainingRun {
                 training.schedule())
             .toString(),
         StandardCharsets.UTF_8);
-    for (Example example : examples) {
+    for (Example example : Iterables.concat(split.training(), split.validation())) {
       hasher.putInt(example.length());
       for (int id : example.inputIds()) {
         hasher.putInt(id);

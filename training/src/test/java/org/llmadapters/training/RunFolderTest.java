@@ -40,4 +40,40 @@ final class RunFolderTest {
                 + " deleted. Name another folder");
     assertThat(folder.resolve("run.json")).exists();
   }
+
+  @Test
+  void deletesWhatAKilledProcessLeftAndNothingElse() throws IOException {
+    Files.createFile(folder.resolve("run.json"));
+    Files.createDirectory(folder.resolve("checkpoint-4"));
+    Path half = Files.createDirectory(folder.resolve("checkpoint-6.partial-0a1b2c3d"));
+    Files.createFile(half.resolve("state.safetensors"));
+    Files.createFile(folder.resolve("metrics.jsonl.partial-0a1b2c3d"));
+    Files.createFile(folder.resolve("notes.partial-0a1b2c3d"));
+    Files.createFile(folder.resolve("run.json.partial-of-mine"));
+    RunFolder.deletePartial(folder);
+    assertThat(folder.toFile().list())
+        .containsExactlyInAnyOrder(
+            "run.json", "checkpoint-4", "notes.partial-0a1b2c3d", "run.json.partial-of-mine");
+  }
+
+  @Test
+  void overwritingDeletesWhatAKilledProcessLeft() throws IOException {
+    Files.createFile(folder.resolve("run.json"));
+    Files.createDirectory(folder.resolve("checkpoint-6.partial-0a1b2c3d"));
+    RunFolder.clear(folder);
+    assertThat(folder).isEmptyDirectory();
+  }
+
+  @Test
+  void aFolderOfSomethingElseIsNotGoneOnIn() throws IOException {
+    Files.createFile(folder.resolve("adapter_config.json"));
+    assertThatThrownBy(() -> RunFolder.requireCheckpointOrRun(folder))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            folder
+                + ": has no run.json, so no training run wrote it; nothing was deleted. Name"
+                + " another folder");
+    Files.createDirectory(folder.resolve("checkpoint-2"));
+    RunFolder.requireCheckpointOrRun(folder);
+  }
 }

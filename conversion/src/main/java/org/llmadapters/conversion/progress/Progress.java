@@ -21,7 +21,13 @@ public final class Progress implements AutoCloseable {
   private static final long TERMINAL_INTERVAL = Duration.ofMillis(200).toNanos();
   private static final long PLAIN_INTERVAL = Duration.ofSeconds(10).toNanos();
 
+  /** A line longer than the terminal is wide is cut off by it: wrapped, it could not be redrawn. */
+  private static final String NO_WRAP = "\u001b[?7l";
+
+  private static final String WRAP = "\u001b[?7h";
+
   private final String label;
+  private final long before;
   private final long total;
   private final String unit;
   private final PrintStream out;
@@ -35,12 +41,15 @@ public final class Progress implements AutoCloseable {
 
   private Progress(
       String label,
+      long before,
       long total,
       String unit,
       PrintStream out,
       boolean terminal,
       LongSupplier nanoTime) {
     this.label = label;
+    this.before = before;
+    this.done = before;
     this.total = total;
     this.unit = unit;
     this.out = out;
@@ -56,20 +65,30 @@ public final class Progress implements AutoCloseable {
    * @param total how much there is to do, in {@code unit}s
    * @param unit e.g. {@code steps}; {@code bytes} are shown as MiB or GiB
    */
-  @SuppressWarnings("SystemConsoleNull") // Java 22 and up need -Djdk.console=java.base for this
   public static Progress start(String label, long total, String unit) {
+    return start(label, 0, total, unit);
+  }
+
+  /**
+   * Starts the clock of work that goes on.
+   *
+   * @param before how much of {@code total} was done earlier, and says nothing about the speed
+   */
+  @SuppressWarnings("SystemConsoleNull") // Java 22 and up need -Djdk.console=java.base for this
+  public static Progress start(String label, long before, long total, String unit) {
     boolean terminal = System.console() != null && !"dumb".equals(System.getenv("TERM"));
-    return start(label, total, unit, System.err, terminal, System::nanoTime);
+    return start(label, before, total, unit, System.err, terminal, System::nanoTime);
   }
 
   static Progress start(
       String label,
+      long before,
       long total,
       String unit,
       PrintStream out,
       boolean terminal,
       LongSupplier nanoTime) {
-    return new Progress(label, total, unit, out, terminal, nanoTime);
+    return new Progress(label, before, total, unit, out, terminal, nanoTime);
   }
 
   /** {@code amount} more units are done. */
@@ -84,6 +103,17 @@ public final class Progress implements AutoCloseable {
   /** Text to show at the end of the line, e.g. {@code loss=1.2310 learning_rate=3.0e-04}. */
   public synchronized void detail(String text) {
     detail = text;
+  }
+
+  /** Prints a line of its own, above the one that is redrawn. */
+  public synchronized void note(String text) {
+    if (terminal) {
+      out.println("\r" + text + " ".repeat(Math.max(0, shownLength - text.length())));
+      shownLength = 0;
+      show(nanoTime.getAsLong());
+    } else {
+      out.println(text);
+    }
   }
 
   /** Shows the final state and ends the line. */
@@ -101,7 +131,7 @@ public final class Progress implements AutoCloseable {
     if (terminal) {
       int previous = shownLength;
       shownLength = line.length();
-      out.print("\r" + line + " ".repeat(Math.max(0, previous - line.length())));
+      out.print("\r" + NO_WRAP + line + " ".repeat(Math.max(0, previous - line.length())) + WRAP);
     } else {
       out.println(line);
     }
@@ -110,7 +140,7 @@ public final class Progress implements AutoCloseable {
 
   private String line(long now) {
     double seconds = Math.max(1e-9, (now - started) / 1e9);
-    double rate = done / seconds;
+    double rate = (done - before) / seconds;
     double percent = total > 0 ? Math.min(100, 100.0 * done / total) : 100;
     StringBuilder line = new StringBuilder(label).append(' ');
     if (terminal) {
@@ -121,7 +151,7 @@ public final class Progress implements AutoCloseable {
     line.append(String.format(Locale.ROOT, "%3d%%  ", (int) percent)).append(amounts(rate));
     if (done >= total) {
       line.append("  in ").append(clock(seconds));
-    } else if (done > 0) {
+    } else if (done > before) {
       line.append("  ETA ").append(clock((total - done) / rate));
     }
     return detail.isEmpty() ? line.toString() : line.append("  ").append(detail).toString();

@@ -14,7 +14,7 @@ final class ProgressTest {
   private long now;
 
   private Progress start(long total, String unit, boolean terminal) {
-    return Progress.start("converting", total, unit, out, terminal, () -> now);
+    return Progress.start("converting", 0, total, unit, out, terminal, () -> now);
   }
 
   private void wait(Duration duration) {
@@ -54,9 +54,11 @@ final class ProgressTest {
     assertThat(shown().split("\r", -1)).hasSize(1 + 10 + 1);
     assertThat(shown())
         .startsWith(
-            "\rconverting [#...................]   6%  0.25/4.00 GiB  1280.0 MiB/s  ETA 0:03\r")
+            "\r\u001b[?7lconverting [#...................]   6%  0.25/4.00 GiB  1280.0 MiB/s  ETA"
+                + " 0:03\u001b[?7h\r")
         .endsWith(
-            "\rconverting [############........]  62%  2.50/4.00 GiB  1280.0 MiB/s  ETA 0:01\n");
+            "\r\u001b[?7lconverting [############........]  62%  2.50/4.00 GiB  1280.0 MiB/s  ETA"
+                + " 0:01\u001b[?7h\n");
   }
 
   @Test
@@ -69,9 +71,58 @@ final class ProgressTest {
     }
     assertThat(shown().split("\r", -1)[2])
         .isEqualTo(
-            "converting [##########..........]  50%  4/8 steps  4.00 steps/s  ETA 0:01"
+            "\u001b[?7lconverting [##########..........]  50%  4/8 steps  4.00 steps/s  ETA 0:01"
                 + " ".repeat("  a long detail".length())
+                + "\u001b[?7h\n");
+  }
+
+  @Test
+  void countsWhatWasDoneEarlierButNotItsSpeed() {
+    try (Progress progress = Progress.start("training", 6, 10, "steps", out, false, () -> now)) {
+      wait(Duration.ofSeconds(10));
+      progress.advance(2);
+      wait(Duration.ofSeconds(10));
+      progress.advance(2);
+    }
+    assertThat(shown())
+        .startsWith(
+            """
+            training  80%  8/10 steps  0.20 steps/s  ETA 0:10
+            training 100%  10/10 steps  0.20 steps/s  in 0:20
+            """);
+  }
+
+  @Test
+  void printsNotesAboveTheLineThatIsRedrawn() {
+    try (Progress progress = start(8, "steps", true)) {
+      progress.advance(4);
+      wait(Duration.ofSeconds(1));
+      progress.note("step=4 eval_loss=1.5");
+      progress.note("step=4, once more");
+    }
+    String line =
+        "\r\u001b[?7lconverting [##########..........]  50%  4/8 steps  4.00 steps/s  ETA"
+            + " 0:01\u001b[?7h";
+    int length = line.length() - "\r\u001b[?7l\u001b[?7h".length();
+    assertThat(shown())
+        .isEqualTo(
+            "\rstep=4 eval_loss=1.5\n"
+                + line
+                + "\rstep=4, once more"
+                + " ".repeat(length - "step=4, once more".length())
+                + "\n"
+                + line
+                + line
                 + "\n");
+  }
+
+  @Test
+  void printsNotesAsLinesElsewhere() {
+    try (Progress progress = start(8, "steps", false)) {
+      progress.note("step=4 eval_loss=1.5");
+    }
+    assertThat(shown())
+        .isEqualTo("step=4 eval_loss=1.5\nconverting   0%  0/8 steps  0.00 steps/s\n");
   }
 
   @Test

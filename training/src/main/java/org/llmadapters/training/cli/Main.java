@@ -25,6 +25,7 @@ import org.llmadapters.training.QuickstartCommand;
 import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainCommand;
 import org.llmadapters.training.bench.BenchCommand;
+import org.llmadapters.training.report.ReportCommand;
 import org.llmadapters.training.sample.SampleCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -48,6 +49,7 @@ import picocli.CommandLine.Spec;
       ConvertCommand.class,
       InspectCommand.class,
       TrainCommand.class,
+      ReportCommand.class,
       GenerateCommand.class,
       EvaluateCommand.class,
       ScoreCommand.class,
@@ -81,6 +83,7 @@ public final class Main implements Callable<Integer> {
 
   /** Runs one command and ends the process. */
   public static void main(String[] arguments) {
+    System.setProperty("java.awt.headless", "true"); // pictures are drawn to files alone
     useOwnStandardError();
     System.exit(
         run(

@@ -1,17 +1,22 @@
-package org.llmadapters.training;
+package org.llmadapters.training.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.graph.FormatException;
 
 final class MetricsWriterTest {
+
+  private static final StepMetrics.Cost COST =
+      new StepMetrics.Cost(1840, 0.125, OptionalLong.of(812));
 
   @TempDir private Path folder;
   private Path file;
@@ -24,23 +29,24 @@ final class MetricsWriterTest {
   @Test
   void writesALinePerStepAtOnce() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
-      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, 1840));
+      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, COST));
 
       assertThat(file)
           .hasContent(
               "{\"step\":1,\"epoch\":0.25,\"loss\":1.5,\"learning_rate\":3.0E-4,"
-                  + "\"grad_norm\":0.75,\"tokens\":512,\"tokens_per_second\":1840.0}\n");
-      writer.writeEvalLoss(1, 0.25, 1.75);
+                  + "\"grad_norm\":0.75,\"tokens\":512,\"tokens_per_second\":1840.0,"
+                  + "\"data_fraction\":0.125,\"rss_mib\":812}\n");
+      writer.write(new EvalMetrics(1, 0.25, 0));
     }
 
     assertThat(Files.readAllLines(file).get(1))
-        .isEqualTo("{\"step\":1,\"epoch\":0.25,\"eval_loss\":1.75}");
+        .isEqualTo("{\"step\":1,\"epoch\":0.25,\"eval_loss\":0.0,\"eval_perplexity\":1.0}");
   }
 
   @Test
   void writesValuesThatAreNoNumbersAsText() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
-      writer.write(new StepMetrics(1, 0.25, Double.NaN, 3e-4, Double.POSITIVE_INFINITY, 512, 1840));
+      writer.write(new StepMetrics(1, 0.25, Double.NaN, 3e-4, Double.POSITIVE_INFINITY, 512, COST));
     }
 
     assertThat(file).content().contains("\"loss\":\"NaN\"", "\"grad_norm\":\"Infinity\"");
@@ -60,7 +66,7 @@ final class MetricsWriterTest {
     }
 
     assertThat(file).hasContent(whole);
-    assertThat(folder).isDirectoryNotContaining("glob:**.partial");
+    assertThat(folder).isDirectoryNotContaining("glob:**.partial*");
   }
 
   @Test
@@ -101,10 +107,28 @@ final class MetricsWriterTest {
     assertThat(file).hasContent(text);
   }
 
+  @Test
+  void leavesOutTheMemoryThatTheSystemDoesNotTell() throws IOException {
+    try (MetricsWriter writer = MetricsWriter.create(file)) {
+      writer.write(
+          new StepMetrics(
+              1, 0.25, 1.5, 3e-4, 0.75, 512, new StepMetrics.Cost(1, 0, OptionalLong.empty())));
+    }
+
+    assertThat(file).content().endsWith("\"data_fraction\":0.0}\n");
+  }
+
+  @Test
+  void perplexityIsTheExponentialOfTheLoss() {
+    // ln 32000: as undecided as among all tokens of LLaMA; rounding of exp and of the logarithm.
+    assertThat(new EvalMetrics(1, 1, Math.log(32000)).perplexity())
+        .isCloseTo(32000, within(32000 * 1e-14));
+  }
+
   private static void writeSteps(MetricsWriter writer, long first, long last) throws IOException {
     for (long step = first; step <= last; step++) {
-      writer.write(new StepMetrics(step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, 1840));
-      writer.writeEvalLoss(step, step / 4.0, 2.0 / step);
+      writer.write(new StepMetrics(step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, COST));
+      writer.write(new EvalMetrics(step, step / 4.0, 2.0 / step));
     }
   }
 }
