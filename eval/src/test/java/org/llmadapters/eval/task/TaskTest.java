@@ -33,7 +33,8 @@ final class TaskTest {
             "winogrande",
             "ARC-Easy",
             "ARC-Challenge",
-            "openbookqa");
+            "openbookqa",
+            "choices");
     assertThat(Task.names()).allSatisfy(name -> assertThat(Task.of(name).name()).isEqualTo(name));
   }
 
