@@ -161,7 +161,7 @@ public final class EvaluateCommand implements Callable<Integer> {
     Answering answering =
         folder
             ? intoFolder(run, settings(base, prompts, form, generation, stacks, data), overlap)
-            : intoFile(data.get(0));
+            : intoFile(run, data.get(0));
     run.warn(overlap);
     TooLong tooLong = truncate ? TooLong.CUT : TooLong.REFUSE;
     try (Tokenizer tokenizer = base.requireTokenizer()) {
@@ -315,9 +315,9 @@ public final class EvaluateCommand implements Callable<Integer> {
     };
   }
 
-  private Answering intoFile(TaskData task) {
+  private Answering intoFile(EvaluationRun run, TaskData task) {
     return respondent -> {
-      int truncated = respondent.requireFit(task.task(), task.items());
+      int truncated = run.requireFit(respondent).get(0);
       if (truncated > 0) {
         LOG.warn(
             "{} of {} prompts are too long for the model and lose their first tokens",

@@ -83,11 +83,13 @@ final class EvaluationRun {
   }
 
   /**
-   * That a prompt of the last task is too long should not show after all others are done.
+   * Checks all prompts: that one of the last task is too long should not show after all others are
+   * done.
    *
-   * @return how many prompts will be cut, for every task of every stack
+   * @return how many will be cut, for every task of every stack
+   * @throws IllegalArgumentException if some are too long and shall not be cut, naming their tasks
    */
-  private List<Integer> requireFit(Respondent respondent) {
+  List<Integer> requireFit(Respondent respondent) {
     Set<String> problems = new LinkedHashSet<>();
     List<Integer> truncated = new ArrayList<>();
     for (AdapterStack stack : stacks) {
@@ -101,7 +103,9 @@ final class EvaluationRun {
       }
     }
     if (!problems.isEmpty()) {
-      throw new IllegalArgumentException(String.join("\n", problems));
+      throw new IllegalArgumentException(
+          String.join("\n", problems)
+              + "\nOr give --truncate, which leaves out the first tokens of what is too long");
     }
     return truncated;
   }

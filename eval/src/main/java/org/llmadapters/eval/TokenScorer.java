@@ -223,8 +223,7 @@ public final class TokenScorer implements AutoCloseable {
               + sequence.length()
               + " tokens exceed the "
               + limit.getAsInt()
-              + " that the model takes (max_position_embeddings less virtual tokens); shorten them,"
-              + " or give --truncate to cut what comes first");
+              + " that the model takes");
     }
   }
 

@@ -74,6 +74,10 @@ abstract class EvaluateFixture {
     return Files.write(file, List.of(lines));
   }
 
+  static Path modelDirectory() {
+    return model;
+  }
+
   int evaluate(Object... more) {
     out.getBuffer().setLength(0);
     err.getBuffer().setLength(0);

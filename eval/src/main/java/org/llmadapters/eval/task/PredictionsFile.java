@@ -101,17 +101,20 @@ public final class PredictionsFile {
       JsonRecord record, Task task, Set<Integer> indices) {
     int index = record.count("index", record.index());
     String prompt = record.text("prompt", "");
+    boolean scored = record.has("log_likelihoods");
+    String response =
+        scored ? "" : record.text(record.has("output_pred") ? "output_pred" : "response");
+    List<ScoredChoice> choices = scored ? choices(record) : List.of();
     String label = TaskFile.label(record, record.has("label") ? "label" : "answer", task);
     int tokens = record.count("tokens", 0);
     if (!indices.add(index)) {
       record.problem("index %d came before, expected one prediction per item", index);
     }
-    if (record.has("log_likelihoods")) {
-      List<ScoredChoice> choices = choices(record);
-      return record.ifSound(() -> task.grade(index, prompt, choices, label, tokens));
-    }
-    String response = record.text(record.has("output_pred") ? "output_pred" : "response");
-    return record.ifSound(() -> task.grade(index, prompt, response, label, tokens));
+    return record.ifSound(
+        () ->
+            scored
+                ? task.grade(index, prompt, choices, label, tokens)
+                : task.grade(index, prompt, response, label, tokens));
   }
 
   private static List<ScoredChoice> choices(JsonRecord record) {

@@ -45,7 +45,7 @@ final class TaskTest {
         .hasMessage(
             "unknown task \"svamp\"; known: AddSub, MultiArith, SingleEq, gsm8k, SVAMP, mawps,"
                 + " math, AQuA, mathqa, boolq, piqa, social_i_qa, hellaswag, winogrande, ARC-Easy,"
-                + " ARC-Challenge, openbookqa");
+                + " ARC-Challenge, openbookqa, choices");
   }
 
   @Test
