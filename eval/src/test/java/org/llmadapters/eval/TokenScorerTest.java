@@ -16,6 +16,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.eval.TokenScorer.Sequence;
 
@@ -24,7 +26,7 @@ final class TokenScorerTest {
   /** Logits reach some thousands, where float32 has 2.4e-4, and up to five of them are added. */
   private static final double ROUNDING = 2e-3;
 
-  private static final List<String> STACKS = List.of("base", "lora", "prompt", "both");
+  private static final List<String> STACKS = List.of("base", "lora", "prompt", "both", "head");
 
   @TempDir private static Path shared;
   private static TokenScorer scorer;
@@ -35,12 +37,15 @@ final class TokenScorerTest {
     BaseModel base = BaseModel.open(NumberModel.write(shared));
     Path lora = AdapterFiles.random(shared.resolve("l"), base, AdapterFiles.lora(2, 4), 1);
     Path prompt = AdapterFiles.random(shared.resolve("p"), base, AdapterFiles.prompt(), 2);
+    LoraConfig ofHead = new LoraConfig(2, 4, 0, TargetModules.of("lm_head"));
+    Path head = AdapterFiles.random(shared.resolve("h"), base, ofHead, 3);
     List<AdapterStack> stacks =
         List.of(
             AdapterStack.BASE,
             new AdapterStack("lora", List.of(lora)),
             new AdapterStack("prompt", List.of(prompt)),
-            new AdapterStack("both", List.of(lora, prompt)));
+            new AdapterStack("both", List.of(lora, prompt)),
+            new AdapterStack("head", List.of(lora, head)));
     scorer = TokenScorer.open(base, stacks);
     generator = Generator.open(base, stacks, Compile.OFF);
   }
@@ -77,11 +82,15 @@ final class TokenScorerTest {
   }
 
   static double logSoftmax(float[] logits, int token) {
+    double largest = Double.NEGATIVE_INFINITY;
+    for (float logit : logits) {
+      largest = Math.max(largest, logit);
+    }
     double all = 0;
     for (float logit : logits) {
-      all += Math.exp((double) logit - logits[token]);
+      all += Math.exp(logit - largest);
     }
-    return -Math.log(all);
+    return logits[token] - largest - Math.log(all);
   }
 
   @Test
@@ -143,7 +152,7 @@ final class TokenScorerTest {
   void refusesANameThatWasNotLoaded() {
     assertThatThrownBy(() -> scorer.use("lara"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("no adapter is called \"lara\"; there are base, lora, prompt, both");
+        .hasMessage("no adapter is called \"lara\"; there are base, lora, prompt, both, head");
   }
 
   @Test

@@ -2,6 +2,7 @@ package org.llmadapters.graph.compile;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -26,7 +27,8 @@ import org.tensorflow.types.TInt32;
  *     -> log softmax(logits[b, columns[b, l] - 1])[input_ids[b, columns[b, l]]] float32 [B, L]
  * </pre>
  *
- * Logits stay in native memory: float32 [B, T, V], and their softmax at the chosen columns alone.
+ * Logits are computed for the chosen columns alone, float32 [B, L, V], unless an adapter sits on the
+ * output layer or has virtual tokens: then for all, float32 [B, T, V]. They stay in native memory.
  * May be used by several threads at once.
  */
 public final class TokenLogProbabilities {
@@ -45,7 +47,11 @@ public final class TokenLogProbabilities {
    */
   public TokenLogProbabilities(ModelSession model, GraphDef flat, String name) {
     this.model = model;
-    VariablesAsInputs full = VariablesAsInputs.of(GraphPruner.keep(flat, List.of("logits")));
+    GraphDef whole = GraphPruner.keep(flat, List.of("input_ids", "attention_mask", "logits"));
+    Optional<OutputHead> head = OutputHead.of(whole);
+    List<String> kept = new ArrayList<>(List.of("input_ids", "attention_mask"));
+    kept.addAll(head.map(OutputHead::nodes).orElse(List.of("logits")));
+    VariablesAsInputs full = VariablesAsInputs.of(GraphPruner.keep(whole, kept));
     Ops tf = model.tf();
     inputIds = placeholder(tf, name + "_input_ids");
     attentionMask = placeholder(tf, name + "_attention_mask");
@@ -63,7 +69,15 @@ public final class TokenLogProbabilities {
       inputs.add(chosen);
       full.variables()
           .forEach(variable -> inputs.add(body.operation(full.input(variable)).output(0)));
-      Output<TFloat32> logits = body.operation("logits").output(0);
+      Operand<TInt32> before = tfBody.math.sub(chosen, tfBody.constant(1));
+      Operand<TFloat32> logits =
+          head.isPresent()
+              ? head.get().logits(body, tfBody, before)
+              : tfBody.gather(
+                  body.operation("logits").<TFloat32>output(0),
+                  before,
+                  tfBody.constant(1),
+                  Gather.batchDims(1L));
       Operand<TFloat32> result = logProbabilities(tfBody, logits, ids, chosen);
       try (GraphFunction function = GraphFunction.of(name, inputs, List.of(result), body)) {
         logProbabilities = function.call(tf, name + "_log_probabilities", arguments, false).get(0);
@@ -76,18 +90,15 @@ public final class TokenLogProbabilities {
   }
 
   /**
-   * @param logits float32 [B, T, V]
+   * @param logits float32 [B, L, V], those that predict the chosen tokens
    * @param ids int32 [B, T]
    * @param columns int32 [B, L]
    * @return float32 [B, L]
    */
   private static Operand<TFloat32> logProbabilities(
       Ops tf, Operand<TFloat32> logits, Operand<TInt32> ids, Operand<TInt32> columns) {
-    Operand<TInt32> before = tf.math.sub(columns, tf.constant(1));
-    Operand<TFloat32> rows =
-        tf.gather(logits, before, tf.constant(1), Gather.batchDims(1L)); // [B, L, V]
     Operand<TInt32> tokens = tf.gather(ids, columns, tf.constant(1), Gather.batchDims(1L));
-    return tf.gather(tf.nn.logSoftmax(rows), tokens, tf.constant(2), Gather.batchDims(2L));
+    return tf.gather(tf.nn.logSoftmax(logits), tokens, tf.constant(2), Gather.batchDims(2L));
   }
 
   /**
