@@ -39,8 +39,7 @@ final class ScoringParityTest {
     BaseModel base = Parity.base(directory, family + "/base", WeightDtype.FLOAT32);
     List<AdapterStack> stacks = new ArrayList<>(List.of(AdapterStack.BASE));
     for (String adapter : adapters.isEmpty() ? new String[0] : adapters.split(" ", -1)) {
-      stacks.add(
-          new AdapterStack(adapter, List.of(Golden.path(family + "/adapters/" + adapter))));
+      stacks.add(new AdapterStack(adapter, List.of(Golden.path(family + "/adapters/" + adapter))));
     }
     try (TokenScorer scorer = TokenScorer.open(base, stacks)) {
       for (AdapterStack stack : stacks) {
@@ -63,8 +62,7 @@ final class ScoringParityTest {
     for (int row = 0; row < ids.length; row++) {
       int length = Arrays.stream(mask[row]).sum();
       int from = 1 + row; // one has all its tokens scored, the next all but one
-      sequences.add(
-          new Sequence(Arrays.stream(ids[row], 0, length).boxed().toList(), from));
+      sequences.add(new Sequence(Arrays.stream(ids[row], 0, length).boxed().toList(), from));
       double sum = 0;
       for (int i = from; i < length; i++) {
         int start = (row * ids[row].length + i - 1) * vocabSize;

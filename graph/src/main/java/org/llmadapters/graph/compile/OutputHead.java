@@ -1,9 +1,9 @@
 package org.llmadapters.graph.compile;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.TensorNames;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -33,7 +33,8 @@ record OutputHead(String hidden, String weight, boolean outIn, Optional<String> 
    * one linear layer, as where an adapter sits on it.
    */
   static Optional<OutputHead> of(GraphDef full) {
-    Map<String, NodeDef> nodes = Sites.nodesByName(full);
+    Map<String, NodeDef> nodes = new HashMap<>();
+    full.getNodeList().forEach(node -> nodes.put(node.getName(), node));
     NodeDef logits = nodes.getOrDefault("logits", NodeDef.getDefaultInstance());
     NodeDef cast = input(nodes, logits, 0);
     NodeDef output = is(cast, "Cast") ? input(nodes, cast, 0) : cast;
@@ -61,8 +62,7 @@ record OutputHead(String hidden, String weight, boolean outIn, Optional<String> 
   private static NodeDef input(Map<String, NodeDef> nodes, NodeDef node, int index) {
     return node.getInputCount() <= index
         ? NodeDef.getDefaultInstance()
-        : nodes.getOrDefault(
-            TensorNames.node(node.getInput(index)), NodeDef.getDefaultInstance());
+        : nodes.getOrDefault(TensorNames.node(node.getInput(index)), NodeDef.getDefaultInstance());
   }
 
   private static boolean is(NodeDef node, String op) {

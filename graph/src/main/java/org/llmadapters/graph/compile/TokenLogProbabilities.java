@@ -27,9 +27,9 @@ import org.tensorflow.types.TInt32;
  *     -> log softmax(logits[b, columns[b, l] - 1])[input_ids[b, columns[b, l]]] float32 [B, L]
  * </pre>
  *
- * Logits are computed for the chosen columns alone, float32 [B, L, V], unless an adapter sits on the
- * output layer or has virtual tokens: then for all, float32 [B, T, V]. They stay in native memory.
- * May be used by several threads at once.
+ * Logits are computed for the chosen columns alone, float32 [B, L, V], unless an adapter sits on
+ * the output layer or has virtual tokens: then for all, float32 [B, T, V]. They stay in native
+ * memory. May be used by several threads at once.
  */
 public final class TokenLogProbabilities {
   private final ModelSession model;

@@ -34,8 +34,8 @@ final class OutputHeadTest {
   void everyFamilyEndsInOneLinearLayer(Architecture family) {
     OutputHead head = OutputHead.of(graph(family)).orElseThrow();
     assertThat(head.outIn()).isTrue();
-    assertThat(head.bias().isPresent()).isEqualTo(family == Architecture.GPTJ);
-    assertThat(head.nodes()).hasSize(family == Architecture.GPTJ ? 3 : 2);
+    assertThat(head.bias().isPresent()).isEqualTo(family == Architecture.GPT_J);
+    assertThat(head.nodes()).hasSize(family == Architecture.GPT_J ? 3 : 2);
     assertThat(head.hidden()).doesNotContain("/0/", "/1/"); // of no block
   }
 
