@@ -1,12 +1,12 @@
 package org.llmadapters.eval;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -14,11 +14,16 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.eval.report.Results;
 import org.llmadapters.eval.report.ResultsFolder;
 import org.llmadapters.eval.report.ResultsFolder.Existing;
 import org.llmadapters.eval.report.ResultsTable;
+import org.llmadapters.eval.report.Speed;
+import org.llmadapters.eval.task.ChoiceForm;
 import org.llmadapters.eval.task.Suite;
 import org.llmadapters.eval.task.Task;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,9 +39,10 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  llm-adapters evaluate --model base --adapter run --task gsm8k --data gsm8k/test.json --output predictions.jsonl",
-      "  llm-adapters evaluate --model base --adapter base --adapter run --suite math --data-dir dataset --output results"
+      "  llm-adapters evaluate --model base --adapter base --adapter run --scoring loglikelihood --suite commonsense --data-dir dataset --output results"
     })
 public final class EvaluateCommand implements Callable<Integer> {
+  private static final Logger LOG = LoggerFactory.getLogger(EvaluateCommand.class);
   private static final String PREDICTIONS = ".jsonl";
 
   @Spec private @Nullable CommandSpec spec;
@@ -59,7 +65,8 @@ public final class EvaluateCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "FILE",
-      description = "JSON list or JSONL with instruction and answer, for one task.")
+      description =
+          "JSON list or JSONL with instruction and answer, for one task; with context, choices and gold for the task choices.")
   private @Nullable Path data;
 
   @Option(
@@ -84,6 +91,26 @@ public final class EvaluateCommand implements Callable<Integer> {
   private @Nullable Path trainingData;
 
   @Option(
+      names = "--scoring",
+      defaultValue = "generation",
+      description =
+          "generation (the model writes its answer) or loglikelihood (the likeliest of an item's choices is its answer) (default ${DEFAULT-VALUE}).")
+  private String scoring = "";
+
+  @Option(
+      names = "--choices",
+      paramLabel = "FORM",
+      description =
+          "What is scored as a choice: answer (\"the correct answer is answer2\", default) or option (the text that answer2 stands for).")
+  private @Nullable String choices;
+
+  @Option(
+      names = "--truncate",
+      description =
+          "Leave out the first tokens of prompts that are too long for the model, instead of failing.")
+  private boolean truncate;
+
+  @Option(
       names = "--template",
       defaultValue = "alpaca",
       description = "alpaca, llm-adapters-train, llm-adapters-eval (default ${DEFAULT-VALUE}).")
@@ -98,7 +125,7 @@ public final class EvaluateCommand implements Callable<Integer> {
   @Option(
       names = "--batch-size",
       defaultValue = "16",
-      description = "Items generated together (default ${DEFAULT-VALUE}).")
+      description = "Items generated, or choices scored, together (default ${DEFAULT-VALUE}).")
   private int batchSize;
 
   @Mixin private DecodingFlags decoding = new DecodingFlags();
@@ -124,19 +151,90 @@ public final class EvaluateCommand implements Callable<Integer> {
     boolean folder = !output.getFileName().toString().endsWith(PREDICTIONS);
     requireOutput(folder, asked.size(), stacks.size());
     PromptTemplate prompts = PromptTemplate.of(template);
+    Optional<ChoiceForm> form = choiceForm();
+    form.ifPresentOrElse(unused -> requireChoices(asked), () -> requireQuestions(asked));
     GenerationConfig generation = model.generation(maxNewTokens, batchSize, decoding);
-    List<TaskData> tasksWithItems = read(asked);
-    EvaluationRun run = new EvaluationRun(prompts, generation, stacks, tasksWithItems);
+    List<TaskData> data = read(asked, form);
+    EvaluationRun run = new EvaluationRun(stacks, data);
     TrainingOverlap overlap = new TrainingOverlap(Optional.ofNullable(trainingData));
     BaseModel base = model.base();
-    if (folder) {
-      intoFolder(run, stacks, base, overlap);
-    } else {
-      run.warn(overlap);
-      intoFile(
-          new Evaluation(asked.get(0), prompts, generation), tasksWithItems.get(0), stacks, base);
+    Answering answering =
+        folder
+            ? intoFolder(run, settings(base, prompts, form, generation, stacks, data), overlap)
+            : intoFile(run, data.get(0));
+    run.warn(overlap);
+    TooLong tooLong = truncate ? TooLong.CUT : TooLong.REFUSE;
+    try (Tokenizer tokenizer = base.requireTokenizer()) {
+      if (form.isPresent()) {
+        try (TokenScorer scorer = TokenScorer.open(base, stacks)) {
+          answering.by(new ScoringRespondent(scorer, tokenizer, prompts, batchSize, tooLong));
+        }
+      } else {
+        try (Generator generator = model.generator(base, stacks)) {
+          answering.by(
+              new GeneratingRespondent(generator, tokenizer, prompts, generation, tooLong));
+        }
+      }
     }
     return 0;
+  }
+
+  /** What a respondent is opened for. */
+  @FunctionalInterface
+  private interface Answering {
+    void by(Respondent respondent) throws IOException;
+  }
+
+  /** What a choice's text is, if choices are scored. */
+  private Optional<ChoiceForm> choiceForm() {
+    if (Scoring.of(scoring) == Scoring.LOGLIKELIHOOD) {
+      return Optional.of(choices == null ? ChoiceForm.ANSWER : ChoiceForm.of(choices));
+    }
+    if (choices != null) {
+      throw new IllegalArgumentException(
+          "--choices has an effect with --scoring loglikelihood only");
+    }
+    return Optional.empty();
+  }
+
+  private static void requireChoices(List<Task> asked) {
+    List<String> without =
+        asked.stream().filter(task -> !task.hasChoices()).map(Task::name).toList();
+    if (!without.isEmpty()) {
+      throw new IllegalArgumentException(
+          "--scoring loglikelihood compares the choices of an item, and items of "
+              + String.join(", ", without)
+              + " have none; use --scoring generation for them");
+    }
+  }
+
+  private static void requireQuestions(List<Task> asked) {
+    for (Task task : asked) {
+      if (task.bringsChoices()) {
+        throw new IllegalArgumentException(
+            "the task "
+                + task.name()
+                + " has no questions to answer freely; give --scoring loglikelihood");
+      }
+    }
+  }
+
+  private ObjectNode settings(
+      BaseModel base,
+      PromptTemplate prompts,
+      Optional<ChoiceForm> form,
+      GenerationConfig generation,
+      List<AdapterStack> stacks,
+      List<TaskData> data)
+      throws IOException {
+    ObjectNode settings =
+        form.isPresent()
+            ? EvaluationSettings.of(base, prompts, form.get(), limit, stacks, data)
+            : EvaluationSettings.of(base, prompts, generation, limit, stacks, data);
+    if (truncate) {
+      settings.put("truncate", true);
+    }
+    return settings;
   }
 
   private List<Task> askedTasks() {
@@ -153,7 +251,7 @@ public final class EvaluateCommand implements Callable<Integer> {
     return asked;
   }
 
-  private List<TaskData> read(List<Task> asked) throws IOException {
+  private List<TaskData> read(List<Task> asked, Optional<ChoiceForm> form) throws IOException {
     Path file = data;
     Path directory = dataDirectory;
     if ((file == null) == (directory == null)) {
@@ -162,7 +260,7 @@ public final class EvaluateCommand implements Callable<Integer> {
               + (file == null ? "neither" : "both"));
     }
     if (directory != null) {
-      return TaskData.readAll(asked, directory, limit);
+      return TaskData.readAll(asked, directory, limit, form);
     }
     if (asked.size() > 1) {
       throw new IllegalArgumentException(
@@ -172,7 +270,7 @@ public final class EvaluateCommand implements Callable<Integer> {
               + asked.size()
               + " tasks; give --data-dir DIR with NAME/test.json for each");
     }
-    return List.of(TaskData.read(asked.get(0), Objects.requireNonNull(file), limit));
+    return List.of(TaskData.read(asked.get(0), Objects.requireNonNull(file), limit, form));
   }
 
   private void requireOutput(boolean folder, int taskCount, int adapterCount) throws IOException {
@@ -202,36 +300,38 @@ public final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  private void intoFolder(
-      EvaluationRun run, List<AdapterStack> stacks, BaseModel base, TrainingOverlap overlap)
+  private Answering intoFolder(EvaluationRun run, ObjectNode settings, TrainingOverlap overlap)
       throws IOException {
     Existing existing = resume ? Existing.RESUME : overwrite ? Existing.OVERWRITE : Existing.REFUSE;
-    ResultsFolder folder = ResultsFolder.check(output, run.settings(base, limit), existing);
-    run.warn(overlap);
-    try (Tokenizer tokenizer = base.requireTokenizer();
-        Generator generator = model.generator(base, stacks)) {
-      EvaluationRun.Report report = run.run(generator, tokenizer, folder, overlap);
-      PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
-      ResultsTable.of(report.results()).text().forEach(out::println);
-      out.println(report.speed() + "; results in " + output);
-    }
+    ResultsFolder folder = ResultsFolder.check(output, settings, existing);
+    return respondent -> {
+      Results results = run.run(respondent, folder, overlap);
+      ResultsTable.of(results).text().forEach(out()::println);
+      out()
+          .println(
+              results.speed().map(Speed::text).orElse("all answers were there")
+                  + "; results in "
+                  + output);
+    };
   }
 
-  private void intoFile(
-      Evaluation evaluation, TaskData task, List<AdapterStack> stacks, BaseModel base)
-      throws IOException {
-    try (Tokenizer tokenizer = base.requireTokenizer();
-        Generator generator = model.generator(base, stacks)) {
+  private Answering intoFile(EvaluationRun run, TaskData task) {
+    return respondent -> {
+      int truncated = run.requireFit(respondent).get(0);
+      if (truncated > 0) {
+        LOG.warn(
+            "{} of {} prompts are too long for the model and lose their first tokens",
+            truncated,
+            task.items().size());
+      }
       Evaluation.Report report =
-          evaluation.run(generator, tokenizer, task.items(), Optional.of(output));
-      PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
-      ScoreCommand.lines(task.task(), report.predictions()).forEach(out::println);
-      out.printf(
-          Locale.ROOT,
-          "%.2f items/s, %.0f tokens/s; predictions in %s%n",
-          report.itemsPerSecond(),
-          report.tokensPerSecond(),
-          output);
-    }
+          new Evaluation(task.task(), respondent).run(task.items(), Optional.of(output));
+      ScoreCommand.lines(task.task(), report.predictions()).forEach(out()::println);
+      out().println(report.speed().map(Speed::text).orElseThrow() + "; predictions in " + output);
+    };
+  }
+
+  private PrintWriter out() {
+    return Objects.requireNonNull(spec).commandLine().getOut();
   }
 }

@@ -1,15 +1,10 @@
 package org.llmadapters.eval;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
-import org.llmadapters.conversion.BaseModel;
-import org.llmadapters.conversion.tokenizer.Tokenizer;
-import org.llmadapters.eval.prompt.PromptTemplate;
 import org.llmadapters.eval.report.Results;
 import org.llmadapters.eval.report.ResultsFolder;
 import org.llmadapters.eval.report.TaskResult;
@@ -20,29 +15,12 @@ import org.slf4j.LoggerFactory;
 final class EvaluationRun {
   private static final Logger LOG = LoggerFactory.getLogger(EvaluationRun.class);
 
-  private final PromptTemplate template;
-  private final GenerationConfig generation;
   private final List<AdapterStack> stacks;
   private final List<TaskData> tasks;
 
-  EvaluationRun(
-      PromptTemplate template,
-      GenerationConfig generation,
-      List<AdapterStack> stacks,
-      List<TaskData> tasks) {
-    this.template = template;
-    this.generation = generation;
+  EvaluationRun(List<AdapterStack> stacks, List<TaskData> tasks) {
     this.stacks = List.copyOf(stacks);
     this.tasks = List.copyOf(tasks);
-  }
-
-  /**
-   * What the predictions depend on, for {@link ResultsFolder}.
-   *
-   * @param limit items of each task, 0 for all
-   */
-  ObjectNode settings(BaseModel base, int limit) throws IOException {
-    return EvaluationSettings.of(base, template, generation, limit, stacks, tasks);
   }
 
   /** Warns of test items that adapters were trained on. */
@@ -63,38 +41,17 @@ final class EvaluationRun {
   }
 
   /**
-   * What came of it.
-   *
-   * @param generated items answered now, not before an interruption
-   * @param tokens of them
-   * @param seconds for them
-   */
-  record Report(Results results, int generated, long tokens, double seconds) {
-    /** Items and tokens per second. */
-    String speed() {
-      return generated == 0
-          ? "all answers were there"
-          : String.format(
-              Locale.ROOT, "%.2f items/s, %.0f tokens/s", generated / seconds, tokens / seconds);
-    }
-  }
-
-  /**
    * Asks all that {@code folder} has no answers to yet, and writes the results.
    *
-   * @param generator has all the stacks
+   * @param respondent has all the stacks
    */
-  Report run(
-      Generator generator, Tokenizer tokenizer, ResultsFolder folder, TrainingOverlap overlap)
+  Results run(Respondent respondent, ResultsFolder folder, TrainingOverlap overlap)
       throws IOException {
-    requireFit(generator, tokenizer);
+    List<Integer> truncated = requireFit(respondent);
     folder.begin();
     List<TaskResult> results = new ArrayList<>();
-    int generated = 0;
-    long tokens = 0;
-    double seconds = 0;
     for (AdapterStack stack : stacks) {
-      generator.use(stack.name());
+      respondent.use(stack.name());
       for (TaskData task : tasks) {
         LOG.info(
             "{} with {}: {} of {}",
@@ -103,44 +60,53 @@ final class EvaluationRun {
             results.size() + 1,
             stacks.size() * tasks.size());
         Evaluation.Report report =
-            new Evaluation(task.task(), template, generation)
-                .resume(
-                    generator,
-                    tokenizer,
-                    task.items(),
-                    folder.predictions(stack.name(), task.task().name()));
-        generated += report.predictions().size() - report.earlier();
-        tokens += report.tokens();
-        seconds += report.seconds();
+            new Evaluation(task.task(), respondent)
+                .resume(task.items(), folder.predictions(stack.name(), task.task().name()));
+        report
+            .speed()
+            .ifPresent(
+                speed ->
+                    LOG.info("{} with {}: {}", task.task().name(), stack.name(), speed.text()));
         results.add(
             TaskResult.of(
-                stack.name(), task.task(), report.predictions(), overlap.count(stack, task)));
+                stack.name(),
+                task.task(),
+                report.predictions(),
+                overlap.count(stack, task),
+                truncated.get(results.size()),
+                report.speed()));
       }
     }
     Results all = new Results(results);
     folder.write(all);
-    return new Report(all, generated, tokens, seconds);
+    return all;
   }
 
-  /** That a prompt of the last task is too long should not show after all others are done. */
-  private void requireFit(Generator generator, Tokenizer tokenizer) {
+  /**
+   * Checks all prompts: that one of the last task is too long should not show after all others are
+   * done.
+   *
+   * @return how many will be cut, for every task of every stack
+   * @throws IllegalArgumentException if some are too long and shall not be cut, naming their tasks
+   */
+  List<Integer> requireFit(Respondent respondent) {
     Set<String> problems = new LinkedHashSet<>();
-    for (TaskData task : tasks) {
-      List<int[]> prompts =
-          task.items().stream()
-              .map(item -> tokenizer.encode(task.task().prompt(item, template), true))
-              .toList();
-      for (AdapterStack stack : stacks) {
-        generator.use(stack.name());
+    List<Integer> truncated = new ArrayList<>();
+    for (AdapterStack stack : stacks) {
+      respondent.use(stack.name());
+      for (TaskData task : tasks) {
         try {
-          generator.requireFit(prompts, generation.maxNewTokens());
+          truncated.add(respondent.requireFit(task.task(), task.items()));
         } catch (IllegalArgumentException e) {
           problems.add(task.task().name() + ": " + e.getMessage());
         }
       }
     }
     if (!problems.isEmpty()) {
-      throw new IllegalArgumentException(String.join("\n", problems));
+      throw new IllegalArgumentException(
+          String.join("\n", problems)
+              + "\nOr give --truncate, which leaves out the first tokens of what is too long");
     }
+    return truncated;
   }
 }

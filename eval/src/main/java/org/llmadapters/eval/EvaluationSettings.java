@@ -8,6 +8,7 @@ import java.util.Locale;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.eval.task.ChoiceForm;
 import org.llmadapters.graph.compile.SamplingConfig;
 
 /**
@@ -24,12 +25,40 @@ import org.llmadapters.graph.compile.SamplingConfig;
  *                 "lora": {"path": "run", "sha256": "51cc..."}},
  *    "tasks": {"gsm8k": {"path": "data/gsm8k/test.json", "sha256": "2cc6..."}}}
  * </pre>
+ *
+ * with {@code "scoring": "loglikelihood"} and {@code "choices": "answer"} in place of what is about
+ * generation, where choices are scored. {@code "truncate": true} is there if it was asked for.
  */
 final class EvaluationSettings {
   private EvaluationSettings() {}
 
   /**
-   * The settings as JSON.
+   * The settings of an evaluation that compares choices, as JSON.
+   *
+   * @param form what a choice's text is
+   * @param limit items of each task, 0 for all
+   * @throws org.llmadapters.graph.FormatException if an adapter's directory has no adapter in it
+   */
+  static ObjectNode of(
+      BaseModel base,
+      PromptTemplate template,
+      ChoiceForm form,
+      int limit,
+      List<AdapterStack> stacks,
+      List<TaskData> tasks)
+      throws IOException {
+    ObjectNode json = Json.object();
+    put(json.putObject("model"), List.of(base.directory()), Fingerprint.ofModel(base));
+    json.put("template", template.templateName());
+    json.put("scoring", "loglikelihood");
+    json.put("choices", form.cliName());
+    json.put("limit", limit);
+    put(json, stacks, tasks);
+    return json;
+  }
+
+  /**
+   * The settings of an evaluation that generates, as JSON.
    *
    * @param limit items of each task, 0 for all
    * @throws org.llmadapters.graph.FormatException if an adapter's directory has no adapter in it
@@ -58,6 +87,12 @@ final class EvaluationSettings {
     json.put("repetition_penalty", sampling.repetitionPenalty());
     json.put("seed", generation.seed());
     generation.stop().texts().forEach(json.putArray("stop_strings")::add);
+    put(json, stacks, tasks);
+    return json;
+  }
+
+  private static void put(ObjectNode json, List<AdapterStack> stacks, List<TaskData> tasks)
+      throws IOException {
     ObjectNode adapters = json.putObject("adapters");
     for (AdapterStack stack : stacks) {
       put(
@@ -72,7 +107,6 @@ final class EvaluationSettings {
           List.of(task.file()),
           Fingerprint.of(List.of(task.file())));
     }
-    return json;
   }
 
   private static void put(ObjectNode json, List<Path> paths, String sha256) {

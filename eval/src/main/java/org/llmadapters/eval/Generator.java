@@ -265,6 +265,14 @@ public final class Generator implements AutoCloseable {
         .decode(batch, List.of(0), config, 1, tokens -> listener.chosen(tokens[0]))[0];
   }
 
+  /** The most tokens of a prompt with the adapters in use; empty if there is no limit. */
+  OptionalInt maxPromptLength(int maxNewTokens) {
+    OptionalInt limit = Architecture.maxPositions(base.config());
+    return limit.isPresent()
+        ? OptionalInt.of(limit.getAsInt() - current.virtualTokens - maxNewTokens)
+        : OptionalInt.empty();
+  }
+
   /**
    * Checks, before any work, that {@code prompts} can be answered with the adapters in use.
    *

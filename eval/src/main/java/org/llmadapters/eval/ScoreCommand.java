@@ -54,11 +54,16 @@ public final class ScoreCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** The score by the task's published rule and, where there is one, by its corrected rule. */
+  /**
+   * The score by the task's published rule and, where there is one, by its corrected rule, or by
+   * likelihoods divided by lengths.
+   */
   static List<String> lines(Task task, List<Prediction> predictions) {
     List<String> lines = new ArrayList<>(List.of(line(task.name(), Score.of(predictions))));
     task.correctedScore(predictions)
         .ifPresent(score -> lines.add(line(task.name() + ", corrected rule", score)));
+    Score.ofNormalized(predictions)
+        .ifPresent(score -> lines.add(line(task.name() + ", length-normalized", score)));
     return lines;
   }
 

@@ -18,7 +18,7 @@ final class DecodingFlagsTest extends EvaluateFixture {
   private int generate(Object... flags) {
     out.getBuffer().setLength(0);
     err.getBuffer().setLength(0);
-    List<Object> line = new ArrayList<>(List.of("--model", model()));
+    List<Object> line = new ArrayList<>(List.of("--model", modelDirectory()));
     line.addAll(List.of(flags));
     return CommandRun.of(new GenerateCommand(), out, err, line.toArray());
   }

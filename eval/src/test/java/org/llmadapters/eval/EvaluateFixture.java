@@ -74,7 +74,7 @@ abstract class EvaluateFixture {
     return Files.write(file, List.of(lines));
   }
 
-  static Path model() {
+  static Path modelDirectory() {
     return model;
   }
 

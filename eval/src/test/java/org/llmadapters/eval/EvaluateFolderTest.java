@@ -121,7 +121,8 @@ final class EvaluateFolderTest extends EvaluateFixture {
             + advice
             + "\nmawps: a prompt of "
             + (300 + around)
-            + advice,
+            + advice
+            + "\nOr give --truncate, which leaves out the first tokens of what is too long",
         "--data-dir",
         directory.resolve("data"),
         "--task",

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.eval.report.Speed;
 import org.llmadapters.eval.task.Prediction;
 import org.llmadapters.eval.task.PredictionsFile;
 import org.llmadapters.eval.task.Score;
@@ -31,12 +32,14 @@ final class EvaluationTest {
   @Test
   void gradesEveryAnswerInTheOrderOfTheItems() throws IOException {
     Task task = Task.of("math");
-    Evaluation evaluation = new Evaluation(task, PromptTemplate.ALPACA, new GenerationConfig(4, 2));
     Path output = directory.resolve("made/predictions.jsonl");
     BaseModel base = BaseModel.open(NumberModel.write(directory));
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = Generator.open(base, Optional.empty(), Compile.OFF)) {
-      Evaluation.Report report = evaluation.run(generator, tokenizer, ITEMS, Optional.of(output));
+      GeneratingRespondent respondent =
+          new GeneratingRespondent(
+              generator, tokenizer, PromptTemplate.ALPACA, new GenerationConfig(4, 2));
+      Evaluation.Report report = new Evaluation(task, respondent).run(ITEMS, Optional.of(output));
       assertThat(report.score()).isEqualTo(new Score(2, 4));
       assertThat(report.predictions())
           .containsExactly(
@@ -45,8 +48,7 @@ final class EvaluationTest {
               prediction(2, "say one", "1", 2, true),
               prediction(3, "no number", "", 4, false));
       assertThat(report.seconds()).isPositive();
-      assertThat(report.itemsPerSecond() * report.seconds()).isBetween(3.999, 4.001);
-      assertThat(report.tokensPerSecond() * report.seconds()).isBetween(9.999, 10.001);
+      assertThat(report.speed()).contains(new Speed(4, 10, report.seconds()));
       assertThat(PredictionsFile.read(output, task)).isEqualTo(report.predictions());
       assertThat(output.resolveSibling("predictions.jsonl.partial")).doesNotExist();
     }

@@ -13,6 +13,7 @@ import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.Evaluation;
+import org.llmadapters.eval.GeneratingRespondent;
 import org.llmadapters.eval.GenerationConfig;
 import org.llmadapters.eval.Generator;
 import org.llmadapters.eval.prompt.PromptTemplate;
@@ -234,9 +235,10 @@ public final class AdapterComparison {
     BaseModel base = BaseModel.open(model);
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator = Generator.open(base, adapter, Compile.OFF)) {
-      return new Evaluation(task, PromptTemplate.ALPACA, new GenerationConfig(40, 50))
-          .run(generator, tokenizer, items, Optional.empty())
-          .score();
+      GeneratingRespondent respondent =
+          new GeneratingRespondent(
+              generator, tokenizer, PromptTemplate.ALPACA, new GenerationConfig(40, 50));
+      return new Evaluation(task, respondent).run(items, Optional.empty()).score();
     }
   }
 

@@ -17,6 +17,7 @@ import org.llmadapters.conversion.export.ServingExport;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.Evaluation;
+import org.llmadapters.eval.GeneratingRespondent;
 import org.llmadapters.eval.GenerationConfig;
 import org.llmadapters.eval.Generator;
 import org.llmadapters.eval.prompt.PromptTemplate;
@@ -111,7 +112,8 @@ public final class Quickstart {
     }
 
     private static String speed(Evaluation.Report report) {
-      return String.format(Locale.ROOT, "%.0f tok/s", report.tokensPerSecond());
+      return String.format(
+          Locale.ROOT, "%.0f tok/s", report.speed().orElseThrow().tokensPerSecond());
     }
   }
 
@@ -151,8 +153,9 @@ public final class Quickstart {
       String predictions)
       throws IOException {
     try (Generator generator = Generator.open(base, adapter, Compile.AUTO)) {
-      return new Evaluation(TASK, PromptTemplate.ALPACA, GENERATION)
-          .run(generator, tokenizer, items, Optional.of(output.resolve(predictions)));
+      GeneratingRespondent respondent =
+          new GeneratingRespondent(generator, tokenizer, PromptTemplate.ALPACA, GENERATION);
+      return new Evaluation(TASK, respondent).run(items, Optional.of(output.resolve(predictions)));
     }
   }
 

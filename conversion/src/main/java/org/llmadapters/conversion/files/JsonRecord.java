@@ -6,7 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * One JSON object of a file of records. Reading a key that is missing or of the wrong type adds a
@@ -53,7 +55,7 @@ public final class JsonRecord {
       problem("\"%s\" must be text, got %s", key, shortened(value));
       return "";
     }
-    if (!StandardCharsets.UTF_8.newEncoder().canEncode(value.textValue())) {
+    if (!isUnicode(value.textValue())) {
       problem("\"%s\" has half of a surrogate pair, which is no character", key);
       return "";
     }
@@ -100,6 +102,30 @@ public final class JsonRecord {
     return values;
   }
 
+  /** The list of texts under {@code key}, empty if it is missing. */
+  public List<String> texts(String key) {
+    return list(key, "texts", node -> node.isTextual() && isUnicode(node.textValue()))
+        .map(JsonNode::textValue)
+        .toList();
+  }
+
+  /** The list of numbers under {@code key}, empty if it is missing. */
+  public List<Double> numbers(String key) {
+    return list(key, "numbers", JsonNode::isNumber).map(JsonNode::doubleValue).toList();
+  }
+
+  private Stream<JsonNode> list(String key, String expected, Predicate<JsonNode> sound) {
+    JsonNode list = object.path(key);
+    if (!has(key)) {
+      return Stream.empty();
+    }
+    if (!list.isArray() || !list.valueStream().allMatch(sound)) {
+      problem("\"%s\" must be a list of %s, got %s", key, expected, shortened(list));
+      return Stream.empty();
+    }
+    return list.valueStream();
+  }
+
   /** Adds a problem of this record; {@code format} is a {@link String#format} pattern. */
   @FormatMethod
   public void problem(String format, Object... args) {
@@ -114,6 +140,10 @@ public final class JsonRecord {
   /** What is wrong with the record so far. */
   public List<String> problems() {
     return problems;
+  }
+
+  private static boolean isUnicode(String text) {
+    return StandardCharsets.UTF_8.newEncoder().canEncode(text);
   }
 
   private static boolean isInt(JsonNode value) {

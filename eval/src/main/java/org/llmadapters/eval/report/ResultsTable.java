@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.llmadapters.eval.task.Score;
@@ -20,7 +21,8 @@ import org.llmadapters.eval.task.Score;
  * </pre>
  *
  * Percent of right answers, the Wilson 95 % interval in parentheses. The average leaves out the
- * corrected rules.
+ * corrected rules. Where choices were scored, rows {@code length-normalized} say how many were
+ * right by likelihoods divided by lengths.
  *
  * @param header one text for each column
  * @param rows as many texts each
@@ -43,11 +45,12 @@ public record ResultsTable(List<String> header, List<List<String>> rows, List<St
       List<Optional<TaskResult>> row =
           adapters.stream().map(adapter -> results.of(adapter, task)).toList();
       rows.add(row(task, row.stream().map(cell -> cell.map(TaskResult::score)).toList()));
-      if (row.stream().anyMatch(cell -> cell.flatMap(TaskResult::corrected).isPresent())) {
-        rows.add(
-            row(
-                task + ", corrected rule",
-                row.stream().map(cell -> cell.flatMap(TaskResult::corrected)).toList()));
+      for (Variant variant : Variant.values()) {
+        List<Optional<Score>> scores =
+            row.stream().map(cell -> cell.flatMap(result -> result.score(variant))).toList();
+        if (scores.stream().anyMatch(Optional::isPresent)) {
+          rows.add(row(task + ", " + variant.title(), scores));
+        }
       }
       row.stream().flatMap(Optional::stream).forEach(cell -> note(cell, notes));
     }
@@ -55,6 +58,16 @@ public record ResultsTable(List<String> header, List<List<String>> rows, List<St
       List<String> row = new ArrayList<>(List.of("average"));
       adapters.forEach(adapter -> row.add(percent(results.average(adapter))));
       rows.add(row);
+      List<OptionalDouble> normalized =
+          adapters.stream()
+              .map(adapter -> results.average(adapter, Variant.LENGTH_NORMALIZED))
+              .toList();
+      if (normalized.stream().anyMatch(OptionalDouble::isPresent)) {
+        List<String> second =
+            new ArrayList<>(List.of("average, " + Variant.LENGTH_NORMALIZED.title()));
+        normalized.forEach(mean -> second.add(mean.isPresent() ? percent(mean.getAsDouble()) : ""));
+        rows.add(second);
+      }
     }
     List<String> header = new ArrayList<>(List.of("task"));
     header.addAll(adapters);
@@ -81,6 +94,17 @@ public record ResultsTable(List<String> header, List<List<String>> rows, List<St
   }
 
   private static void note(TaskResult result, List<String> notes) {
+    if (result.work().truncated() > 0) {
+      notes.add(
+          String.format(
+              Locale.ROOT,
+              "%d of %d prompts of %s were too long for the model with %s and lost their first"
+                  + " tokens.",
+              result.work().truncated(),
+              result.score().total(),
+              result.task(),
+              result.adapter()));
+    }
     int count = result.inTrainingData().orElse(0);
     if (count > 0) {
       notes.add(

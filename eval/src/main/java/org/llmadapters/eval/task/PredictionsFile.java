@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,12 +24,19 @@ import org.llmadapters.graph.FormatException;
  *   {"index":0,"prompt":"...","response":"2 + 3 = 5","extracted":"5","label":"5.0","correct":true,"tokens":9}
  * </pre>
  *
- * {@code extracted} is null for a response without an answer. Read from JSONL or a JSON list (see
- * {@link JsonRecords}) of such records, or of LLM-Adapters' result records, which have the response
- * under {@code output_pred} and the label under {@code answer}. Only response and label must be
- * there: answers are found and judged anew, so {@code extracted}, {@code correct} and LLM-Adapters'
- * {@code pred} and {@code flag} are ignored as all other keys are. Without {@code index} it is the
- * position in the file.
+ * {@code extracted} is null for a response without an answer. Where choices were scored, there are
+ * also
+ *
+ * <pre>
+ *   "correct_normalized":false,"answers":["A","B"],"choices":["...","..."],"log_likelihoods":[-3.1,-2.7]
+ * </pre>
+ *
+ * Read from JSONL or a JSON list (see {@link JsonRecords}) of such records, or of LLM-Adapters'
+ * result records, which have the response under {@code output_pred} and the label under {@code
+ * answer}. Only response and label must be there, or label, answers, choices and log-likelihoods:
+ * answers are found and judged anew, so {@code extracted}, {@code correct}, {@code
+ * correct_normalized} and LLM-Adapters' {@code pred} and {@code flag} are ignored as all other keys
+ * are. Without {@code index} it is the position in the file.
  */
 public final class PredictionsFile {
 
@@ -93,12 +101,39 @@ public final class PredictionsFile {
       JsonRecord record, Task task, Set<Integer> indices) {
     int index = record.count("index", record.index());
     String prompt = record.text("prompt", "");
-    String response = record.text(record.has("output_pred") ? "output_pred" : "response");
+    boolean scored = record.has("log_likelihoods");
+    String response =
+        scored ? "" : record.text(record.has("output_pred") ? "output_pred" : "response");
+    List<ScoredChoice> choices = scored ? choices(record) : List.of();
     String label = TaskFile.label(record, record.has("label") ? "label" : "answer", task);
     int tokens = record.count("tokens", 0);
     if (!indices.add(index)) {
       record.problem("index %d came before, expected one prediction per item", index);
     }
-    return record.ifSound(() -> task.grade(index, prompt, response, label, tokens));
+    return record.ifSound(
+        () ->
+            scored
+                ? task.grade(index, prompt, choices, label, tokens)
+                : task.grade(index, prompt, response, label, tokens));
+  }
+
+  private static List<ScoredChoice> choices(JsonRecord record) {
+    List<String> answers = record.texts("answers");
+    List<String> texts = record.texts("choices");
+    List<Double> logLikelihoods = record.numbers("log_likelihoods");
+    List<ScoredChoice> choices = new ArrayList<>();
+    if (record.problems().isEmpty()) {
+      int count = answers.size();
+      if (count == 0 || texts.size() != count || logLikelihoods.size() != count) {
+        record.problem(
+            "has %d answers, %d choices and %d log_likelihoods, expected equally many, at least 1",
+            count, texts.size(), logLikelihoods.size());
+        return choices;
+      }
+      for (int i = 0; i < count; i++) {
+        choices.add(new ScoredChoice(answers.get(i), texts.get(i), logLikelihoods.get(i)));
+      }
+    }
+    return choices;
   }
 }

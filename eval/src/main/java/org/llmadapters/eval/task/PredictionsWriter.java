@@ -1,6 +1,7 @@
 package org.llmadapters.eval.task;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -65,9 +67,24 @@ public final class PredictionsWriter implements Closeable {
   private static String lines(Collection<Prediction> predictions) throws IOException {
     StringBuilder lines = new StringBuilder();
     for (Prediction prediction : predictions) {
-      lines.append(JSON.writeValueAsString(prediction)).append('\n');
+      lines.append(JSON.writeValueAsString(json(prediction))).append('\n');
     }
     return lines.toString();
+  }
+
+  private static ObjectNode json(Prediction prediction) {
+    ObjectNode json = JSON.valueToTree(prediction);
+    json.remove("choices");
+    List<ScoredChoice> choices = prediction.choices();
+    if (!choices.isEmpty()) {
+      json.put("correct_normalized", prediction.correctNormalized());
+      json.set("answers", JSON.valueToTree(choices.stream().map(ScoredChoice::answer).toList()));
+      json.set("choices", JSON.valueToTree(choices.stream().map(ScoredChoice::text).toList()));
+      json.set(
+          "log_likelihoods",
+          JSON.valueToTree(choices.stream().map(ScoredChoice::logLikelihood).toList()));
+    }
+    return json;
   }
 
   /** Appends whole records, at once; none once the program has been told to end. */

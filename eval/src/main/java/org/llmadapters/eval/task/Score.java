@@ -1,6 +1,7 @@
 package org.llmadapters.eval.task;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How many answers were right.
@@ -24,6 +25,18 @@ public record Score(int correct, int total) {
   public static Score of(List<Prediction> predictions) {
     int correct = (int) predictions.stream().filter(Prediction::correct).count();
     return new Score(correct, predictions.size());
+  }
+
+  /**
+   * Counts those of {@code predictions} whose likeliest choice for its length is right; empty if
+   * they are not of scored choices.
+   */
+  public static Optional<Score> ofNormalized(List<Prediction> predictions) {
+    if (predictions.stream().allMatch(prediction -> prediction.choices().isEmpty())) {
+      return Optional.empty();
+    }
+    int correct = (int) predictions.stream().filter(Prediction::correctNormalized).count();
+    return Optional.of(new Score(correct, predictions.size()));
   }
 
   /** {@code correct / total}, 0..1. */

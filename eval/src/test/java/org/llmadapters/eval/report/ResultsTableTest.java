@@ -3,6 +3,7 @@ package org.llmadapters.eval.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
@@ -19,11 +20,22 @@ final class ResultsTableTest {
               result("base", "SVAMP", new Score(1, 4), Optional.empty(), 0),
               result("<lora>", "AQuA", new Score(0, 2), Optional.of(new Score(1, 2)), 0),
               new TaskResult(
-                  "<lora>", "SVAMP", new Score(3, 4), Optional.empty(), 9, OptionalInt.empty())));
+                  "<lora>",
+                  "SVAMP",
+                  new Score(3, 4),
+                  Map.of(),
+                  new Work(9, 0, Optional.empty()),
+                  OptionalInt.empty())));
 
   private static TaskResult result(
       String adapter, String task, Score score, Optional<Score> corrected, int inTrainingData) {
-    return new TaskResult(adapter, task, score, corrected, 7, OptionalInt.of(inTrainingData));
+    return new TaskResult(
+        adapter,
+        task,
+        score,
+        corrected.map(other -> Map.of(Variant.CORRECTED_RULE, other)).orElse(Map.of()),
+        new Work(7, 0, Optional.empty()),
+        OptionalInt.of(inTrainingData));
   }
 
   @Test
@@ -103,14 +115,15 @@ final class ResultsTableTest {
             aqua.grade(0, "", "Cross-multiply. It is B", "B", 5),
             aqua.grade(1, "", "C", "C", 2),
             aqua.grade(2, "", "A, no, D", "A", 4));
-    assertThat(TaskResult.of("base", aqua, predictions, OptionalInt.of(2)))
+    Optional<Speed> speed = Optional.of(new Speed(3, 11, 0.5));
+    assertThat(TaskResult.of("base", aqua, predictions, OptionalInt.of(2), 1, speed))
         .isEqualTo(
             new TaskResult(
                 "base",
                 "AQuA",
                 new Score(2, 3),
-                Optional.of(new Score(2, 3)),
-                11,
+                Map.of(Variant.CORRECTED_RULE, new Score(2, 3)),
+                new Work(11, 1, speed),
                 OptionalInt.of(2)));
   }
 }

@@ -145,6 +145,52 @@ final class PredictionsFileTest {
   }
 
   @Test
+  void scoredChoicesComeBackAsTheyWere() throws IOException {
+    Task boolq = Task.of("boolq");
+    List<Prediction> predictions =
+        List.of(
+            boolq.grade(0, "Is it?", scored(-1.5, -1.25), "false", 17),
+            boolq.grade(1, "Was it?", scored(-0.1, -3e-300), "true", 18));
+    Path file = folder.resolve("boolq.jsonl");
+    try (PredictionsWriter writer = new PredictionsWriter(file, List.of())) {
+      writer.write(predictions);
+      writer.finish();
+    }
+    assertThat(PredictionsFile.read(file, boolq)).isEqualTo(predictions);
+  }
+
+  private static List<ScoredChoice> scored(double yes, double no) {
+    return List.of(
+        new ScoredChoice("true", "the correct answer is true", yes),
+        new ScoredChoice("false", "the correct answer is false", no));
+  }
+
+  @Test
+  void scoredChoicesMustBeWhole() throws IOException {
+    Path file =
+        Files.writeString(
+            folder.resolve("boolq.jsonl"),
+            """
+            {"label": "true", "answers": ["true"], "choices": ["a", "b"], "log_likelihoods": [-1]}
+            {"label": "true", "answers": ["true"], "choices": [1], "log_likelihoods": ["-1"]}
+            {"label": "true", "log_likelihoods": []}
+            """);
+    assertThatThrownBy(() -> PredictionsFile.read(file, Task.of("boolq")))
+        .isInstanceOf(FormatException.class)
+        .hasMessage(
+            file
+                + ": 4 problems\n"
+                + "  line 1: has 1 answers, 2 choices and 1 log_likelihoods, expected equally many,"
+                + " at least 1\n"
+                + "  line 2: \"choices\" must be a list of texts, got [1]\n"
+                + "  line 2: \"log_likelihoods\" must be a list of numbers, got [\"-1\"]\n"
+                + "  line 3: has 0 answers, 0 choices and 0 log_likelihoods, expected equally many,"
+                + " at least 1\n"
+                + "Expected records {\"response\": ..., \"label\": ...} or {\"output_pred\": ...,"
+                + " \"answer\": ...}");
+  }
+
+  @Test
   void listsTheBadLines() throws IOException {
     Path file =
         Files.writeString(

@@ -33,7 +33,8 @@ final class TaskTest {
             "winogrande",
             "ARC-Easy",
             "ARC-Challenge",
-            "openbookqa");
+            "openbookqa",
+            "choices");
     assertThat(Task.names()).allSatisfy(name -> assertThat(Task.of(name).name()).isEqualTo(name));
   }
 
@@ -44,7 +45,7 @@ final class TaskTest {
         .hasMessage(
             "unknown task \"svamp\"; known: AddSub, MultiArith, SingleEq, gsm8k, SVAMP, mawps,"
                 + " math, AQuA, mathqa, boolq, piqa, social_i_qa, hellaswag, winogrande, ARC-Easy,"
-                + " ARC-Challenge, openbookqa");
+                + " ARC-Challenge, openbookqa, choices");
   }
 
   @Test

@@ -19,6 +19,7 @@ import org.llmadapters.conversion.export.ExportCommand;
 import org.llmadapters.eval.CompareCommand;
 import org.llmadapters.eval.EvaluateCommand;
 import org.llmadapters.eval.GenerateCommand;
+import org.llmadapters.eval.PerplexityCommand;
 import org.llmadapters.eval.ScoreCommand;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.QuickstartCommand;
@@ -54,6 +55,7 @@ import picocli.CommandLine.Spec;
       EvaluateCommand.class,
       ScoreCommand.class,
       CompareCommand.class,
+      PerplexityCommand.class,
       ExportCommand.class,
       MergeCommand.class,
       CombineCommand.class,

@@ -1,0 +1,234 @@
+package org.llmadapters.eval;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.compile.TokenLogProbabilities;
+import org.llmadapters.graph.rewrite.Sites;
+import org.tensorflow.proto.GraphDef;
+
+/**
+ * A model in memory, without or with adapters, that tells how likely it finds tokens. Several
+ * adapters, alone or stacked, share one base: {@link #use} switches between them.
+ *
+ * <p>Sequences are sorted by length, padded on the right and computed in batches, one batch per
+ * core at a time. Neither batch size nor padding changes a sum by more than the rounding of float32
+ * sums that run in another order.
+ */
+public final class TokenScorer implements AutoCloseable {
+  private final BaseModel base;
+  private final ModelSession session;
+  private final Map<String, Model> models = new LinkedHashMap<>();
+  private Model current;
+
+  /** A graph in the session. */
+  private record Model(TokenLogProbabilities logProbabilities, int virtualTokens) {}
+
+  /**
+   * A sequence, of which the tokens from {@code from} on are scored.
+   *
+   * @param tokens ids, at least {@code from + 1}
+   * @param from at least 1: nothing comes before the first token that could predict it
+   */
+  public record Sequence(List<Integer> tokens, int from) {
+    public Sequence {
+      tokens = List.copyOf(tokens);
+      if (from < 1 || from >= tokens.size()) {
+        throw new IllegalArgumentException(
+            "a scored sequence needs 1 <= from < its "
+                + tokens.size()
+                + " tokens, got from "
+                + from);
+      }
+    }
+
+    int length() {
+      return tokens.size();
+    }
+
+    int scored() {
+      return tokens.size() - from;
+    }
+  }
+
+  private TokenScorer(BaseModel base, ModelSession session, Map<String, GraphDef> graphs) {
+    this.base = base;
+    this.session = session;
+    graphs.forEach(
+        (name, graph) ->
+            models.put(
+                name,
+                new Model(
+                    new TokenLogProbabilities(session, graph, "scored_" + models.size()),
+                    Sites.virtualTokens(graph))));
+    this.current = models.values().iterator().next();
+  }
+
+  /**
+   * Loads {@code base} once and all adapters beside it; caller closes. The first of {@code stacks}
+   * is the one in use.
+   *
+   * @param stacks one or more, of different names; those that share an adapter share its values
+   * @throws org.llmadapters.graph.FormatException if an adapter does not fit the model; lists
+   *     everything that does not
+   */
+  public static TokenScorer open(BaseModel base, List<AdapterStack> stacks) throws IOException {
+    ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+    try {
+      Map<String, GraphDef> graphs = new StackedAdapters(base, session).graphs(stacks);
+      session.declare(base.graph().weights());
+      session.restore(base.variables(), base.graph().weights());
+      return new TokenScorer(base, session, graphs);
+    } catch (RuntimeException | IOException | Error e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Scores with the adapters of the stack called {@code name} from now on. Not to be called while
+   * anything is scored.
+   *
+   * @throws IllegalArgumentException if none was loaded under that name, naming those that were
+   */
+  public void use(String name) {
+    Model model = models.get(name);
+    if (model == null) {
+      throw new IllegalArgumentException(
+          "no adapter is called \"" + name + "\"; there are " + String.join(", ", models.keySet()));
+    }
+    current = model;
+  }
+
+  /** The most tokens of a sequence with the adapters in use; empty if there is no limit. */
+  public OptionalInt maxLength() {
+    OptionalInt limit = Architecture.maxPositions(base.config());
+    return limit.isPresent()
+        ? OptionalInt.of(limit.getAsInt() - current.virtualTokens)
+        : OptionalInt.empty();
+  }
+
+  /** Is told how scoring goes on. */
+  @FunctionalInterface
+  public interface Listener {
+    /**
+     * A batch is done. Called by one thread at a time.
+     *
+     * @param sums of each of its sequences, by the sequence's number
+     */
+    void finished(Map<Integer, Double> sums);
+  }
+
+  /**
+   * The sum of the natural logarithms of the probabilities of each sequence's scored tokens, each
+   * given all tokens before it.
+   *
+   * @return in the order of {@code sequences}
+   * @throws IllegalArgumentException if a sequence is too long for the model
+   */
+  public List<Double> score(List<Sequence> sequences, int batchSize, Listener listener) {
+    sequences.forEach(this::requireFits);
+    List<Integer> byLength =
+        IntStream.range(0, sequences.size())
+            .boxed()
+            .sorted(Comparator.comparing(i -> -sequences.get(i).length()))
+            .toList();
+    List<Double> sums = new ArrayList<>(Collections.nCopies(sequences.size(), Double.NaN));
+    ExecutorService threads =
+        Executors.newFixedThreadPool(SessionOptions.forThisMachine().replicas());
+    try {
+      List<Future<?>> batches = new ArrayList<>();
+      for (int from = 0; from < byLength.size(); from += batchSize) {
+        List<Integer> numbers = byLength.subList(from, Math.min(from + batchSize, byLength.size()));
+        batches.add(threads.submit(() -> scoreBatch(numbers, sequences, sums, listener)));
+      }
+      for (Future<?> batch : batches) {
+        batch.get();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while scoring", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof UncheckedIOException failed) {
+        throw failed; // the listener's
+      }
+      throw new IllegalStateException("scoring failed: " + e.getCause(), e);
+    } finally {
+      threads.shutdownNow();
+    }
+    return sums;
+  }
+
+  private void scoreBatch(
+      List<Integer> numbers, List<Sequence> sequences, List<Double> sums, Listener listener) {
+    List<Sequence> rows = numbers.stream().map(sequences::get).toList();
+    int length = rows.stream().mapToInt(Sequence::length).max().orElseThrow();
+    int scored = rows.stream().mapToInt(Sequence::scored).max().orElseThrow();
+    int[][] ids = new int[rows.size()][length];
+    int[][] mask = new int[rows.size()][length];
+    int[][] columns = new int[rows.size()][scored];
+    for (int row = 0; row < rows.size(); row++) {
+      Sequence sequence = rows.get(row);
+      Arrays.fill(ids[row], base.config().tokenIds().padding());
+      for (int i = 0; i < sequence.length(); i++) {
+        ids[row][i] = sequence.tokens().get(i);
+      }
+      Arrays.fill(mask[row], 0, sequence.length(), 1);
+      for (int i = 0; i < scored; i++) {
+        // Rows with fewer scored tokens ask for their last one again.
+        columns[row][i] = Math.min(sequence.from() + i, sequence.length() - 1);
+      }
+    }
+    float[][] logProbabilities = current.logProbabilities.of(ids, mask, columns);
+    Map<Integer, Double> finished = new LinkedHashMap<>();
+    for (int row = 0; row < rows.size(); row++) {
+      double sum = 0;
+      for (int i = 0; i < rows.get(row).scored(); i++) {
+        sum += logProbabilities[row][i];
+      }
+      finished.put(numbers.get(row), sum);
+    }
+    synchronized (sums) {
+      finished.forEach(sums::set);
+      listener.finished(finished);
+    }
+  }
+
+  /**
+   * Checks that {@code sequence} can be scored with the adapters in use.
+   *
+   * @throws IllegalArgumentException if it is too long for the model
+   */
+  void requireFits(Sequence sequence) {
+    OptionalInt limit = maxLength();
+    if (limit.isPresent() && sequence.length() > limit.getAsInt()) {
+      throw new IllegalArgumentException(
+          "a prompt and a choice of together "
+              + sequence.length()
+              + " tokens exceed the "
+              + limit.getAsInt()
+              + " that the model takes");
+    }
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+}
