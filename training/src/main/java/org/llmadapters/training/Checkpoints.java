@@ -22,14 +22,15 @@ import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.optimizer.Optimizer;
 
 /**
  * The checkpoints of a run, one folder each:
  *
  * <pre>
  *   checkpoint-50/
- *     state.safetensors    every variable of the adapter or the model, and the two moments of
- *                          every trained one, float32
+ *     state.safetensors    every variable of the adapter or the model, and what the
+ *                          optimizer keeps for every trained one, float32
  *     trainer_state.json   {"step": 50, "run": "..."}: updates done, and the fingerprint of the run
  * </pre>
  *
@@ -45,6 +46,7 @@ final class Checkpoints {
   private final Path directory;
   private final String run;
   private final int limit;
+  private final Optimizer optimizer;
 
   /**
    * The checkpoints in {@code directory}.
@@ -52,11 +54,13 @@ final class Checkpoints {
    * @param run fingerprint of what decides the course of the run; a checkpoint of another run is
    *     refused
    * @param limit how many are kept, at least 1
+   * @param optimizer whose state they hold
    */
-  Checkpoints(Path directory, String run, int limit) {
+  Checkpoints(Path directory, String run, int limit, Optimizer optimizer) {
     this.directory = directory;
     this.run = run;
     this.limit = limit;
+    this.optimizer = optimizer;
   }
 
   /**
@@ -142,10 +146,9 @@ final class Checkpoints {
     trainee.session().assign(values);
   }
 
-  private static List<Weight> state(Trainee trainee) {
+  private List<Weight> state(Trainee trainee) {
     List<Weight> state = new ArrayList<>(trainee.kept());
-    trainee.variables().forEach(weight -> state.add(AdamW.firstMoment(weight)));
-    trainee.variables().forEach(weight -> state.add(AdamW.secondMoment(weight)));
+    trainee.variables().forEach(weight -> state.addAll(optimizer.state(weight)));
     return state;
   }
 

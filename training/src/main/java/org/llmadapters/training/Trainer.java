@@ -56,7 +56,9 @@ final class Trainer {
         validation.isEmpty()
             ? List.of()
             : new Batches(validation, config.batch().unshuffled()).epoch();
-    this.checkpoints = new Checkpoints(output, run, config.saving().saveTotalLimit());
+    this.checkpoints =
+        new Checkpoints(
+            output, run, config.saving().saveTotalLimit(), config.optimizer().optimizer());
     this.metricsFile = output.resolve("metrics.jsonl");
     this.step =
         new TrainingStep(

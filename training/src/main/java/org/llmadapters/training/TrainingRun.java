@@ -16,6 +16,7 @@ import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
@@ -79,7 +80,11 @@ public final class TrainingRun {
   static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
     Path output = options.output().directory();
     check(output, options.output());
+    if (options.loop().deterministic()) {
+      OpDeterminism.set(true);
+    }
     try (Trainee trainee = open(options)) {
+      options.optimizer().rates().requireMatches(trainee.variables());
       ModelConfig config = config(options);
       EncodedExamples encoded = RunData.read(options, config);
       RunData.requireFit(
@@ -159,7 +164,7 @@ public final class TrainingRun {
   private static Trainee open(TrainingOptions options) throws IOException {
     TrainingOptions.Model model = options.model();
     SessionOptions session = SessionOptions.forThisMachine();
-    FactorRates rates = options.optimizer().rates();
+    FactorRates rates = options.optimizer().rates().factors();
     if (model.adapter().isEmpty()) {
       rates.requireFactors("--adapter full", List.of());
     }
@@ -200,14 +205,12 @@ public final class TrainingRun {
         loop.maxSteps() > 0
             ? loop.maxSteps()
             : (perEpoch * loop.numEpochs() + accumulation - 1) / accumulation;
-    TrainingOptions.Schedule schedule = options.schedule();
     return new TrainingConfig(
         batch,
         accumulation,
         steps,
         options.optimizer(),
-        new LearningRateSchedule(
-            schedule.kind(), schedule.learningRate(), schedule.warmupSteps(), steps),
+        options.schedule().over(steps),
         new ReplicatedFunction.Execution(replicas(loop.microBatchSize()), xla(options, steps)),
         options.output().saving());
   }
@@ -251,6 +254,10 @@ public final class TrainingRun {
                 training.schedule())
             .toString(),
         StandardCharsets.UTF_8);
+    if (options.loop().deterministic()) {
+      // Another number of replicas adds the same gradients in another order.
+      hasher.putString(training.execution().toString(), StandardCharsets.UTF_8);
+    }
     for (Example example : examples) {
       hasher.putInt(example.length());
       for (int id : example.inputIds()) {
