@@ -18,7 +18,8 @@ import java.util.stream.Collectors;
  *   constant_with_warmup       learningRate
  * </pre>
  *
- * <p>Without warm-up inverse_sqrt starts as if 10000 steps had been done: {@code sqrt(w / (s + w))}.
+ * <p>Without warm-up inverse_sqrt starts as if 10000 steps had been done: {@code sqrt(w / (s +
+ * w))}.
  *
  * @param kind its shape
  * @param learningRate the highest rate
@@ -88,8 +89,7 @@ public record LearningRateSchedule(
         * switch (kind) {
           case LINEAR -> Math.max(0, (totalSteps - step) / decaySteps());
           case COSINE -> cosine(step);
-          case COSINE_WITH_MIN_LR ->
-              cosine(step) * (1 - ending.minLrRatio()) + ending.minLrRatio();
+          case COSINE_WITH_MIN_LR -> cosine(step) * (1 - ending.minLrRatio()) + ending.minLrRatio();
           case POLYNOMIAL -> polynomial(step);
           case INVERSE_SQRT -> inverseSqrt(step);
           case CONSTANT, CONSTANT_WITH_WARMUP -> 1;

@@ -223,8 +223,7 @@ final class LoraFlags implements KindFlags {
         pattern.put(entry.substring(0, equals), number.apply(entry.substring(equals + 1)));
       } catch (NumberFormatException e) {
         throw new IllegalArgumentException(
-            flag + ": got \"" + entry + "\", expected a module and a number such as down_proj=2",
-            e);
+            flag + ": got \"" + entry + "\", expected a name and a number such as down_proj=2", e);
       }
     }
     return pattern;

@@ -17,7 +17,9 @@ import org.llmadapters.training.optimizer.Optimizer;
  */
 public record OptimizerConfig(
     Optimizer optimizer, double weightDecay, double maxGradNorm, LearningRates rates) {
-  /** As in the Trainer's {@code get_decay_parameter_names}; {@code ln_1} stands for its LayerNorm. */
+  /**
+   * As in the Trainer's {@code get_decay_parameter_names}; {@code ln_1} stands for its LayerNorm.
+   */
   private static final Pattern NOT_DECAYED =
       Pattern.compile("bias|layernorm|rmsnorm|(^|[._])norm(\\.|$)|(^|\\.)ln_\\w+(\\.|$)");
 

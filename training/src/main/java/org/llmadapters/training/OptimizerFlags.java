@@ -45,7 +45,8 @@ final class OptimizerFlags {
   @Option(
       names = BETA2,
       paramLabel = "BETA",
-      description = "Of adamw and adam: decay of the mean of squares (default 0.999); of lion 0.99.")
+      description =
+          "Of adamw and adam: decay of the mean of squares (default 0.999); of lion 0.99.")
   private @Nullable Double beta2;
 
   @Option(

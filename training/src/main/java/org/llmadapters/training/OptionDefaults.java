@@ -3,12 +3,14 @@ package org.llmadapters.training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.arch.Architecture;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
@@ -59,9 +61,20 @@ public final class OptionDefaults {
       }
     }
     if (!defaults.isEmpty()) {
+      letFlagsTurnOn(command.getCommandSpec());
       command.setDefaultValueProvider(
           argument ->
               argument instanceof OptionSpec option ? defaults.get(RunFile.key(option)) : null);
+    }
+  }
+
+  /** By itself picocli gives a flag the opposite of its default, which may be true now. */
+  private static void letFlagsTurnOn(CommandSpec command) {
+    for (OptionSpec option : List.copyOf(command.options())) {
+      boolean plain = option.arity().max() == 0 && option.fallbackValue().isEmpty();
+      if (plain && option.type() == boolean.class) {
+        command.remove(option).addOption(option.toBuilder().fallbackValue("true").build());
+      }
     }
   }
 

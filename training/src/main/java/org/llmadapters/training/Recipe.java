@@ -208,7 +208,11 @@ record Recipe(
 
   private static String flags(Map<String, String> options) {
     return options.entrySet().stream()
-        .map(option -> " --" + option.getKey() + " " + option.getValue())
+        .map(
+            option ->
+                " --"
+                    + option.getKey()
+                    + (option.getValue().equals("true") ? "" : " " + option.getValue()))
         .collect(Collectors.joining());
   }
 

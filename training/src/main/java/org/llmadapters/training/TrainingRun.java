@@ -254,10 +254,6 @@ public final class TrainingRun {
                 training.schedule())
             .toString(),
         StandardCharsets.UTF_8);
-    if (options.loop().deterministic()) {
-      // Another number of replicas adds the same gradients in another order.
-      hasher.putString(training.execution().toString(), StandardCharsets.UTF_8);
-    }
     for (Example example : examples) {
       hasher.putInt(example.length());
       for (int id : example.inputIds()) {
@@ -267,6 +263,10 @@ public final class TrainingRun {
         hasher.putInt(label);
       }
     }
-    return hasher.hash().toString().substring(0, 16);
+    String fingerprint = hasher.hash().toString().substring(0, 16);
+    // Other replicas add the same gradients in another order.
+    return options.loop().deterministic()
+        ? fingerprint + " " + training.execution()
+        : fingerprint;
   }
 }

@@ -46,7 +46,8 @@ final class AdamWTest {
         FedOptimizer optimizer =
             new FedOptimizer(
                 new OptimizerConfig(
-                    new AdamW(beta1, beta2, eps), weightDecay, 0, LearningRates.EQUAL), List.of(W))) {
+                    new AdamW(beta1, beta2, eps), weightDecay, 0, LearningRates.EQUAL),
+                List.of(W))) {
       optimizer.session.assign(Map.of("w", golden.readFloats("adamw.start")));
       float[] gradients = golden.readFloats("adamw.grads");
       float[] after = golden.readFloats("adamw." + name + ".after_each_step");

@@ -446,7 +446,8 @@ final class LearningRateScheduleTest {
         .hasMessage(
             "warmup_steps (5) and warmup_ratio (0.1) are two ways to say the same; leave one out or"
                 + " give 0");
-    assertThatThrownBy(() -> schedule(0, 1.1)).hasMessage("warmup_ratio must be in [0, 1], got 1.1");
+    assertThatThrownBy(() -> schedule(0, 1.1))
+        .hasMessage("warmup_ratio must be in [0, 1], got 1.1");
   }
 
   private static TrainingOptions.Schedule schedule(long warmupSteps, double warmupRatio) {

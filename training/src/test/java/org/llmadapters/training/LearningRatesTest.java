@@ -78,7 +78,8 @@ final class LearningRatesTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "--learning-rate-of: no trained variable matches \"lora_C\" (nearest: lora_A),"
-                + " \"encoder\"; give parts of names such as " + A.name());
+                + " \"encoder\"; give parts of names such as "
+                + A.name());
   }
 
   @Test

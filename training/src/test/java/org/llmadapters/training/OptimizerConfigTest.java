@@ -78,8 +78,8 @@ final class OptimizerConfigTest {
       strings = {
         "model.embed_tokens.weight",
         "lm_head.weight",
-        "transformer.h.0.ln_1_proj.x", // only whole parts are norms
-        "model.normal.weight",
+        "model.normal.weight", // only whole parts are norms
+        "model.soln_1.weight",
         "adapters.default.model.layers.0.self_attn.q_proj.lora_A.weight",
         "adapters.default.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
         "adapters.default.model.layers.0.self_attn.k_proj.ia3_l",

@@ -134,8 +134,7 @@ public final class Main implements Callable<Integer> {
         java.util.Objects.requireNonNull(spec).commandLine(), "name a command");
   }
 
-  private static void useDefaults(String[] arguments, CommandLine commandLine)
-      throws IOException {
+  private static void useDefaults(String[] arguments, CommandLine commandLine) throws IOException {
     CommandLine command =
         arguments.length == 0 ? null : commandLine.getSubcommands().get(arguments[0]);
     if (command != null) {

@@ -69,8 +69,7 @@ public record Adafactor() implements Optimizer {
   public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
     Ops tf = model.tf();
     Operand<TFloat32> beta = inputs.coefficients().get(0);
-    Operand<TFloat32> squares =
-        tf.math.add(tf.math.square(inputs.gradient()), tf.constant(EPS));
+    Operand<TFloat32> squares = tf.math.add(tf.math.square(inputs.gradient()), tf.constant(EPS));
     List<Op> remembered = new ArrayList<>();
     Operand<TFloat32> inverseRoot;
     if (isFactored(trained)) {
@@ -85,18 +84,11 @@ public record Adafactor() implements Optimizer {
               tf.expandDims(tf.math.rsqrt(share), tf.constant(-1)),
               tf.expandDims(tf.math.rsqrt(columns), tf.constant(-2)));
     } else {
-      inverseRoot =
-          tf.math.rsqrt(averaged(model, elements(trained), squares, beta, remembered));
+      inverseRoot = tf.math.rsqrt(averaged(model, elements(trained), squares, beta, remembered));
     }
     Operand<TFloat32> step = clipped(tf, tf.math.mul(inputs.gradient(), inverseRoot), trained);
-    if (inputs.weightDecay() != 0) {
-      Operand<TFloat32> decay =
-          tf.math.mul(model.<TFloat32>read(trained), tf.constant((float) inputs.weightDecay()));
-      step = tf.math.add(step, decay);
-    }
     return tf.withControlDependencies(remembered)
-        .assignSubVariableOp(
-            model.handle(trained), tf.math.mul(inputs.learningRate(), step));
+        .assignSubVariableOp(model.handle(trained), tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
   }
 
   /** {@code beta * old + (1 - beta) * value}, which is stored too. */
@@ -119,14 +111,12 @@ public record Adafactor() implements Optimizer {
     return tf.math.mean(value, tf.constant(axis));
   }
 
-  /** {@code u / max(1, rms(u))}. */
+  /** {@code u / max(1, rms(u))}, where 1 is {@code clip_threshold}. */
   private static Operand<TFloat32> clipped(Ops tf, Operand<TFloat32> step, Weight trained) {
     Operand<TFloat32> meanSquare =
         tf.math.mul(tf.nn.l2Loss(step), tf.constant((float) (2.0 / trained.elements())));
     Operand<TFloat32> rms = tf.math.sqrt(meanSquare);
     return tf.math.div(
-        step,
-        tf.math.maximum(
-            tf.math.div(rms, tf.constant(CLIP_THRESHOLD)), tf.constant(1f)));
+        step, tf.math.maximum(rms, tf.constant(CLIP_THRESHOLD)));
   }
 }

@@ -64,14 +64,7 @@ public record Adam(double beta1, double beta2, double eps) implements Optimizer 
 
   @Override
   public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
-    Ops tf = model.tf();
-    if (inputs.weightDecay() == 0) {
-      return apply(tf, model, trained, inputs);
-    }
-    Operand<TFloat32> decay =
-        tf.math.mul(model.<TFloat32>read(trained), tf.constant((float) inputs.weightDecay()));
-    return apply(
-        tf, model, trained, inputs.withGradient(tf.math.add(inputs.gradient(), decay)));
+    return apply(model.tf(), model, trained, inputs.withDecayInGradient(model, trained));
   }
 
   /** The update without any decay, by operations of {@code tf}. */

@@ -50,18 +50,11 @@ public record Lion(double beta1, double beta2) implements Optimizer {
     Ops tf = model.tf();
     Operand<TFloat32> mean = model.read(mean(trained));
     Operand<TFloat32> step = tf.math.sign(mixed(tf, beta1, mean, inputs.gradient()));
-    if (inputs.weightDecay() != 0) {
-      Operand<TFloat32> decay =
-          tf.math.mul(model.<TFloat32>read(trained), tf.constant((float) inputs.weightDecay()));
-      step = tf.math.add(step, decay);
-    }
     // Both assignments depend on what was read, so they come after the reads.
     Op remembered =
-        tf.assignVariableOp(
-            model.handle(mean(trained)), mixed(tf, beta2, mean, inputs.gradient()));
+        tf.assignVariableOp(model.handle(mean(trained)), mixed(tf, beta2, mean, inputs.gradient()));
     return tf.withControlDependencies(List.of(remembered))
-        .assignSubVariableOp(
-            model.handle(trained), tf.math.mul(inputs.learningRate(), step));
+        .assignSubVariableOp(model.handle(trained), tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
   }
 
   /** {@code beta * mean + (1 - beta) * gradient}. */

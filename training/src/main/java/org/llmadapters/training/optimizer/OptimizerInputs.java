@@ -1,7 +1,10 @@
 package org.llmadapters.training.optimizer;
 
 import java.util.List;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.ModelSession;
 import org.tensorflow.Operand;
+import org.tensorflow.op.Ops;
 import org.tensorflow.types.TFloat32;
 
 /**
@@ -21,8 +24,19 @@ public record OptimizerInputs(
     coefficients = List.copyOf(coefficients);
   }
 
-  /** The inputs with {@code gradient} in place of theirs. */
-  OptimizerInputs withGradient(Operand<TFloat32> other) {
-    return new OptimizerInputs(other, learningRate, weightDecay, coefficients);
+  /** The inputs with {@code weight_decay * trained} added to the gradient. */
+  OptimizerInputs withDecayInGradient(ModelSession model, Weight trained) {
+    return new OptimizerInputs(
+        plusDecay(model, trained, gradient), learningRate, weightDecay, coefficients);
+  }
+
+  /** {@code value + weight_decay * trained}. */
+  Operand<TFloat32> plusDecay(ModelSession model, Weight trained, Operand<TFloat32> value) {
+    if (weightDecay == 0) {
+      return value;
+    }
+    Ops tf = model.tf();
+    return tf.math.add(
+        value, tf.math.mul(model.<TFloat32>read(trained), tf.constant((float) weightDecay)));
   }
 }

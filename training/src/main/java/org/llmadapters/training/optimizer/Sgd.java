@@ -50,14 +50,7 @@ public record Sgd(double momentum, boolean nesterov) implements Optimizer {
   @Override
   public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
     Ops tf = model.tf();
-    Operand<TFloat32> gradient = inputs.gradient();
-    if (inputs.weightDecay() != 0) {
-      gradient =
-          tf.math.add(
-              gradient,
-              tf.math.mul(
-                  model.<TFloat32>read(trained), tf.constant((float) inputs.weightDecay())));
-    }
+    Operand<TFloat32> gradient = inputs.withDecayInGradient(model, trained).gradient();
     if (momentum == 0) {
       return tf.train.resourceApplyGradientDescent(
           model.handle(trained), inputs.learningRate(), gradient);
