@@ -140,8 +140,7 @@ final class DeterminismTest {
     Path elsewhere = directory.resolve("elsewhere");
     Outcome other =
         runElsewhere(
-            Runtime.getRuntime().availableProcessors(),
-            train(elsewhere, options.split(" ", -1)));
+            Runtime.getRuntime().availableProcessors(), train(elsewhere, options.split(" ", -1)));
     assertThat(other.exitCode()).as(other.output()).isZero();
     assertThat(metrics(elsewhere)).isEqualTo(metrics(here)).hasSize(STEPS);
     for (String file : List.of(result, "checkpoint-" + STEPS + "/state.safetensors")) {

@@ -163,7 +163,8 @@ final class OptimizerCommandsTest {
   @Test
   void recipesCanBeListed() {
     assertThat(CommandRun.succeed("train", "--recipe", "list"))
-        .startsWith("All recipes:\n  --template llm-adapters-train --train-on-inputs --cutoff-len 256")
+        .startsWith(
+            "All recipes:\n  --template llm-adapters-train --train-on-inputs --cutoff-len 256")
         .contains(
             "\nmath-series, on math_10k:\n"
                 + "  --adapter series --bottleneck-size 256 --non-linearity tanh --adapter-dropout 0"

@@ -13,13 +13,10 @@ import java.util.stream.Collectors;
  *   cosine                     learningRate * (1 + cos(pi * p)) / 2, rising again after n
  *   cosine_with_min_lr         the same between learningRate and minLrRatio * learningRate
  *   polynomial                 lrEnd + (learningRate - lrEnd) * (1 - p)^power, lrEnd after n
- *   inverse_sqrt               learningRate * sqrt(w / s), with 10000 for w if there is no warm-up
+ *   inverse_sqrt               learningRate * sqrt(w / s); without warm-up sqrt(10000 / (s + 10000))
  *   constant                   learningRate from step 0, without warm-up
  *   constant_with_warmup       learningRate
  * </pre>
- *
- * <p>Without warm-up inverse_sqrt starts as if 10000 steps had been done: {@code sqrt(w / (s +
- * w))}.
  *
  * @param kind its shape
  * @param learningRate the highest rate

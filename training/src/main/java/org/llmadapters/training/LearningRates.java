@@ -55,10 +55,10 @@ public record LearningRates(FactorRates factors, Map<String, Double> multiples) 
   }
 
   /**
-   * Checks that every pattern is the first to match one of the variables.
+   * Checks that every pattern matches one of the variables.
    *
    * @param trained all trained variables
-   * @throws IllegalArgumentException that lists the patterns without effect, and the nearest names
+   * @throws IllegalArgumentException that lists those that do not, and the nearest names
    */
   void requireMatches(List<Weight> trained) {
     List<String> problems = new ArrayList<>();

@@ -265,8 +265,6 @@ public final class TrainingRun {
     }
     String fingerprint = hasher.hash().toString().substring(0, 16);
     // Other replicas add the same gradients in another order.
-    return options.loop().deterministic()
-        ? fingerprint + " " + training.execution()
-        : fingerprint;
+    return options.loop().deterministic() ? fingerprint + " " + training.execution() : fingerprint;
   }
 }

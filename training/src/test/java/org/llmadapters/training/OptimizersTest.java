@@ -215,7 +215,7 @@ final class OptimizersTest {
           for (int i = 0; i < gradients.length; i++) {
             Weight weight = TRAINED.get(i);
             double[] values = expected.get(i);
-            int columns = weight == MATRIX ? 3 : 0;
+            int columns = weight.equals(MATRIX) ? 3 : 0;
             references.get(i).step(step, lr, decay, values, doubles(gradients[i]), columns);
             assertThat(doubles(fed.session.value(weight)))
                 .as("%s after step %d, decay %s", weight.name(), step, decay)

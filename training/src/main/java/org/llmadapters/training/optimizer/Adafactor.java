@@ -88,7 +88,9 @@ public record Adafactor() implements Optimizer {
     }
     Operand<TFloat32> step = clipped(tf, tf.math.mul(inputs.gradient(), inverseRoot), trained);
     return tf.withControlDependencies(remembered)
-        .assignSubVariableOp(model.handle(trained), tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
+        .assignSubVariableOp(
+            model.handle(trained),
+            tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
   }
 
   /** {@code beta * old + (1 - beta) * value}, which is stored too. */
@@ -116,7 +118,6 @@ public record Adafactor() implements Optimizer {
     Operand<TFloat32> meanSquare =
         tf.math.mul(tf.nn.l2Loss(step), tf.constant((float) (2.0 / trained.elements())));
     Operand<TFloat32> rms = tf.math.sqrt(meanSquare);
-    return tf.math.div(
-        step, tf.math.maximum(rms, tf.constant(CLIP_THRESHOLD)));
+    return tf.math.div(step, tf.math.maximum(rms, tf.constant(CLIP_THRESHOLD)));
   }
 }

@@ -54,7 +54,9 @@ public record Lion(double beta1, double beta2) implements Optimizer {
     Op remembered =
         tf.assignVariableOp(model.handle(mean(trained)), mixed(tf, beta2, mean, inputs.gradient()));
     return tf.withControlDependencies(List.of(remembered))
-        .assignSubVariableOp(model.handle(trained), tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
+        .assignSubVariableOp(
+            model.handle(trained),
+            tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
   }
 
   /** {@code beta * mean + (1 - beta) * gradient}. */
