@@ -128,11 +128,13 @@ final class DeterminismTest {
 
   /** All of LoRA's randomness under XLA, and the gradients of embeddings, which add up rows. */
   @ParameterizedTest
-  @CsvSource({
-    "--adapter=lora --target-modules=q_proj,down_proj --lora-dropout=0.2 --compile=on,"
-        + " adapter_model.safetensors",
-    "--adapter=full --compile=off, model.safetensors"
-  })
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--adapter=lora --target-modules=q_proj,down_proj --lora-dropout=0.2 --compile=on"
+            + " | adapter_model.safetensors",
+        "--adapter=full --compile=off | model.safetensors"
+      })
   void anotherProcessGivesTheSameBits(String options, String result)
       throws IOException, InterruptedException {
     Path here = directory.resolve("here");
