@@ -38,6 +38,7 @@ import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.AdapterTrainee;
 import org.llmadapters.training.LearningRateSchedule;
+import org.llmadapters.training.LearningRates;
 import org.llmadapters.training.LossFunction;
 import org.llmadapters.training.OptimizerConfig;
 import org.llmadapters.training.ReplicatedFunction.Execution;
@@ -46,6 +47,7 @@ import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.Trainee;
 import org.llmadapters.training.TrainingStep;
 import org.llmadapters.training.UpdateRate;
+import org.llmadapters.training.optimizer.AdamW;
 
 /**
  * Adapters on golden checkpoints, from PEFT's and LLM-Adapters' files to trained tensors, against
@@ -258,11 +260,10 @@ final class HfAdapterParityTest {
     JsonNode settings = Json.readObject(Golden.path(family + "/adapters/lora/sched.json"));
     OptimizerConfig optimizer =
         new OptimizerConfig(
-            0.9,
-            0.999,
-            1e-8,
+            AdamW.defaults(),
             settings.required("weight_decay").doubleValue(),
-            settings.required("max_grad_norm").doubleValue());
+            settings.required("max_grad_norm").doubleValue(),
+            LearningRates.EQUAL);
     LearningRateSchedule schedule =
         new LearningRateSchedule(
             LearningRateSchedule.Kind.LINEAR,

@@ -11,12 +11,14 @@ import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.LearningRates;
 import org.llmadapters.training.LossFunction;
 import org.llmadapters.training.OptimizerConfig;
 import org.llmadapters.training.ReplicatedFunction.Execution;
 import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.Trainee;
 import org.llmadapters.training.TrainingStep;
+import org.llmadapters.training.optimizer.AdamW;
 
 /**
  * Golden checkpoints and adapters, opened through the product's own way, and what both tests ask of
@@ -38,7 +40,8 @@ final class Parity {
   static final Execution PLAIN = new Execution(1, false);
 
   /** No weight decay, no clipping. */
-  static final OptimizerConfig ADAM = new OptimizerConfig(0.9, 0.999, 1e-8, 0, 0);
+  static final OptimizerConfig ADAM =
+      new OptimizerConfig(AdamW.defaults(), 0, 0, LearningRates.EQUAL);
 
   private Parity() {}
 

@@ -25,14 +25,15 @@ import org.llmadapters.conversion.safetensors.SafetensorsWriter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.optimizer.Optimizer;
 
 /**
  * The checkpoints of a run, one folder each:
  *
  * <pre>
  *   checkpoint-50/
- *     state.safetensors    every variable of the adapter or the model, and the two moments of
- *                          every trained one, float32
+ *     state.safetensors    every variable of the adapter or the model, and what the
+ *                          optimizer keeps for every trained one, float32
  *     trainer_state.json   updates done, the fingerprint of the run, and the best evaluation so far:
  *                          {"step": 50, "run": "...", "best_step": 40, "best_eval_loss": 1.2,
  *                           "evaluations_without_improvement": 1}
@@ -54,6 +55,7 @@ final class Checkpoints {
   private final String run;
   private final int limit;
   private final boolean keepBest;
+  private final Optimizer optimizer;
 
   /**
    * The checkpoints in {@code directory}.
@@ -62,12 +64,14 @@ final class Checkpoints {
    *     refused
    * @param limit how many are kept, at least 1
    * @param keepBest whether that of the best evaluation is kept as well
+   * @param optimizer whose state they hold
    */
-  Checkpoints(Path directory, String run, int limit, boolean keepBest) {
+  Checkpoints(Path directory, String run, int limit, boolean keepBest, Optimizer optimizer) {
     this.directory = directory;
     this.run = run;
     this.limit = limit;
     this.keepBest = keepBest;
+    this.optimizer = optimizer;
   }
 
   /**
@@ -194,10 +198,9 @@ final class Checkpoints {
         fields.intOr(WITHOUT_IMPROVEMENT, 0));
   }
 
-  private static List<Weight> state(Trainee trainee) {
+  private List<Weight> state(Trainee trainee) {
     List<Weight> state = new ArrayList<>(trainee.kept());
-    trainee.variables().forEach(weight -> state.add(AdamW.firstMoment(weight)));
-    trainee.variables().forEach(weight -> state.add(AdamW.secondMoment(weight)));
+    trainee.variables().forEach(weight -> state.addAll(optimizer.state(weight)));
     return state;
   }
 

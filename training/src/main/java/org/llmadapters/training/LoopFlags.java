@@ -40,8 +40,15 @@ final class LoopFlags {
       description = "A new order in every epoch (default), or the file's.")
   private boolean shuffle;
 
+  @Option(
+      names = "--deterministic",
+      description =
+          "Refuse every operation that may give other bits when it is run again; --resume needs as many cores as before.")
+  private boolean deterministic;
+
   /** The options as given. */
   TrainingOptions.Loop toLoop() {
-    return new TrainingOptions.Loop(batchSize, microBatchSize, numEpochs, maxSteps, shuffle, seed);
+    return new TrainingOptions.Loop(
+        batchSize, microBatchSize, numEpochs, maxSteps, shuffle, seed, deterministic);
   }
 }

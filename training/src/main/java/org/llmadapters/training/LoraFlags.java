@@ -202,7 +202,13 @@ final class LoraFlags implements KindFlags {
     return List.of(layersToTransform.split(",", -1)).stream().map(Integer::valueOf).toList();
   }
 
-  private static <T> Map<String, T> pattern(
+  /**
+   * Numbers by names, in the order of {@code NAME=NUMBER,...}.
+   *
+   * @param flag whose value {@code text} is; null is none
+   * @throws IllegalArgumentException if it is something else
+   */
+  static <T> Map<String, T> pattern(
       String flag, @Nullable String text, Function<String, T> number) {
     Map<String, T> pattern = new LinkedHashMap<>();
     if (text == null) {
@@ -217,8 +223,7 @@ final class LoraFlags implements KindFlags {
         pattern.put(entry.substring(0, equals), number.apply(entry.substring(equals + 1)));
       } catch (NumberFormatException e) {
         throw new IllegalArgumentException(
-            flag + ": got \"" + entry + "\", expected a module and a number such as down_proj=2",
-            e);
+            flag + ": got \"" + entry + "\", expected a name and a number such as down_proj=2", e);
       }
     }
     return pattern;

@@ -1,50 +1,50 @@
 package org.llmadapters.training;
 
+import java.util.Locale;
+import java.util.regex.Pattern;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.training.optimizer.AdamW;
+import org.llmadapters.training.optimizer.Optimizer;
+
 /**
- * AdamW, as PyTorch computes it: {@code w -= lr * weight_decay * w}, then {@code w -= lr * m^ /
- * (sqrt(v^) + eps)} with the bias-corrected means {@code m^} and {@code v^} of the gradient and its
- * square.
+ * The update of the trained variables.
  *
- * <p>Source: Loshchilov and Hutter 2017, arXiv:1711.05101; defaults of Hugging Face's Trainer.
- *
- * @param beta1 decay of the mean of gradients
- * @param beta2 decay of the mean of squares
- * @param eps added to the root of the mean square
+ * @param optimizer its rule
  * @param weightDecay {@code weight_decay}
  * @param maxGradNorm {@code max_grad_norm}: gradients are scaled down to this global norm; 0 for no
  *     limit
- * @param rates the learning rates of LoRA's factors
+ * @param rates the learning rates of single variables
  */
 public record OptimizerConfig(
-    double beta1,
-    double beta2,
-    double eps,
-    double weightDecay,
-    double maxGradNorm,
-    FactorRates rates) {
+    Optimizer optimizer, double weightDecay, double maxGradNorm, LearningRates rates) {
+  /**
+   * As in the Trainer's {@code get_decay_parameter_names}; {@code ln_1} stands for its LayerNorm.
+   */
+  private static final Pattern NOT_DECAYED =
+      Pattern.compile("bias|layernorm|rmsnorm|(^|[._])norm(\\.|$)|(^|\\.)ln_\\w+(\\.|$)");
+
   public OptimizerConfig {
-    if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
-      throw new IllegalArgumentException("betas must be in [0, 1), got " + beta1 + " and " + beta2);
-    }
-    if (!(eps > 0 && eps < 1)) {
-      throw new IllegalArgumentException("eps must be in (0, 1), got " + eps);
-    }
-    if (!(weightDecay >= 0 && weightDecay < 1)) {
-      throw new IllegalArgumentException("weight_decay must be in [0, 1), got " + weightDecay);
+    if (!(weightDecay >= 0 && weightDecay < 100)) {
+      throw new IllegalArgumentException("weight_decay must be in [0, 100), got " + weightDecay);
     }
     if (!(maxGradNorm >= 0 && maxGradNorm < 1e9)) {
       throw new IllegalArgumentException("max_grad_norm must be in [0, 1e9), got " + maxGradNorm);
     }
   }
 
-  /** All variables at the same learning rate. */
-  public OptimizerConfig(
-      double beta1, double beta2, double eps, double weightDecay, double maxGradNorm) {
-    this(beta1, beta2, eps, weightDecay, maxGradNorm, FactorRates.EQUAL);
+  /** AdamW with betas 0.9 and 0.999, eps 1e-8, no weight decay, gradients of norm at most 1. */
+  public static OptimizerConfig defaults() {
+    return new OptimizerConfig(AdamW.defaults(), 0, 1, LearningRates.EQUAL);
   }
 
-  /** Betas 0.9 and 0.999, eps 1e-8, no weight decay, gradients of norm at most 1. */
-  public static OptimizerConfig defaults() {
-    return new OptimizerConfig(0.9, 0.999, 1e-8, 0, 1);
+  /**
+   * The weight decay of {@code trained}: none for biases and the weights of norms, as in Hugging
+   * Face's Trainer. All else decays: matrices, embeddings, LoRA's factors, DoRA's magnitudes, IA3's
+   * scales, virtual tokens.
+   *
+   * <p>Source: transformers, {@code Trainer.get_decay_parameter_names}.
+   */
+  double weightDecayOf(Weight trained) {
+    return NOT_DECAYED.matcher(trained.name().toLowerCase(Locale.ROOT)).find() ? 0 : weightDecay;
   }
 }

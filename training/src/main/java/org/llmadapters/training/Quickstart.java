@@ -172,9 +172,10 @@ public final class Quickstart {
             112,
             false,
             0),
-        new TrainingOptions.Loop(32, 32, 1, 250, true, 42),
+        new TrainingOptions.Loop(32, 32, 1, 250, true, 42, false),
         OptimizerConfig.defaults(),
-        new TrainingOptions.Schedule(LearningRateSchedule.Kind.COSINE, 5e-3, 20),
+        new TrainingOptions.Schedule(
+            LearningRateSchedule.Kind.COSINE, 5e-3, 20, 0, LearningRateSchedule.Ending.defaults()),
         new TrainingOptions.Output(
             run,
             new TrainingOptions.Saving(100, 1),

@@ -17,7 +17,6 @@ import java.util.TreeSet;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.NearestName;
 import org.llmadapters.graph.FormatException;
-import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -26,7 +25,7 @@ import picocli.CommandLine.Model.OptionSpec;
  * --config}, which takes it or any YAML with the same keys. A key is an option's name without the
  * dashes in front.
  */
-public final class RunFile {
+final class RunFile {
   /** Name of the file in a run's folder. */
   static final String NAME = "run.json";
 
@@ -77,17 +76,11 @@ public final class RunFile {
   }
 
   /**
-   * Lets {@code command} take its defaults from {@code file}.
+   * The options in {@code file}, by key.
    *
-   * @throws FormatException that lists every key which is not an option
+   * @throws FormatException that lists every key which is not an option of {@code command}
    */
-  public static void useAsDefaults(Path file, CommandLine command) throws IOException {
-    Map<String, String> defaults = read(file, command.getCommandSpec());
-    command.setDefaultValueProvider(
-        argument -> argument instanceof OptionSpec option ? defaults.get(key(option)) : null);
-  }
-
-  private static Map<String, String> read(Path file, CommandSpec command) throws IOException {
+  static Map<String, String> read(Path file, CommandSpec command) throws IOException {
     if (!Files.isRegularFile(file) || Files.size(file) > MAX_BYTES) {
       throw new FormatException(
           file, "expected a YAML or JSON file of at most %d bytes", MAX_BYTES);
@@ -155,7 +148,8 @@ public final class RunFile {
     return value.asText();
   }
 
-  private static String key(OptionSpec option) {
+  /** What {@code option} is called in a file. */
+  static String key(OptionSpec option) {
     return option.longestName().replaceFirst("^-+", "");
   }
 }

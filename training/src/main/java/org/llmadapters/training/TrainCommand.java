@@ -55,8 +55,16 @@ public final class TrainCommand implements Callable<Integer> {
       paramLabel = "FILE.yaml",
       description =
           "Options from a YAML or JSON file, named as here without the dashes; flags win. A run writes its own to run.json.")
-  @SuppressWarnings("UnusedVariable") // Main reads it before it parses the rest
+  @SuppressWarnings("UnusedVariable") // OptionDefaults reads it before the rest is parsed
   private @Nullable Path config;
+
+  @Option(
+      names = "--recipe",
+      paramLabel = "NAME",
+      description =
+          "LLM-Adapters' published settings for math-lora, math-series, math-parallel, math-prefix, commonsense-lora, commonsense-series or commonsense-parallel; flags and --config win; list shows them.")
+  @SuppressWarnings("UnusedVariable") // OptionDefaults reads it before the rest is parsed
+  private @Nullable String recipe;
 
   @Mixin private DataFlags data = new DataFlags();
   @Mixin private OutputFlags output = new OutputFlags();
@@ -66,6 +74,7 @@ public final class TrainCommand implements Callable<Integer> {
   @Mixin private Ia3Flags ia3 = new Ia3Flags();
   @Mixin private PromptFlags prompt = new PromptFlags();
   @Mixin private LoopFlags loop = new LoopFlags();
+  @Mixin private ScheduleFlags schedule = new ScheduleFlags();
   @Mixin private OptimizerFlags optimizer = new OptimizerFlags();
 
   @Option(
@@ -133,7 +142,7 @@ public final class TrainCommand implements Callable<Integer> {
         data.toData(),
         loop.toLoop(),
         optimizer.toOptimizer(lora.rates()),
-        optimizer.toSchedule(),
+        schedule.toSchedule(),
         output.toOutput(watch.toWatching()),
         Compile.of(compile));
   }

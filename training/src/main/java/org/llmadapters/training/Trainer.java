@@ -66,7 +66,8 @@ final class Trainer {
             output.directory(),
             run,
             output.saving().saveTotalLimit(),
-            output.watching().loadBestModelAtEnd());
+            output.watching().loadBestModelAtEnd(),
+            config.optimizer().optimizer());
     this.step =
         new TrainingStep(
             trainee.session(), trainee.training(), config.optimizer(), config.execution());

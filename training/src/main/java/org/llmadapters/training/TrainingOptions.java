@@ -105,9 +105,16 @@ public record TrainingOptions(
    * @param maxSteps {@code max_steps}: updates, instead of epochs; 0 for none
    * @param shuffle whether each epoch has an order of its own
    * @param seed of order, initial values and dropout
+   * @param deterministic whether an operation that may give other bits the next time is an error
    */
   public record Loop(
-      int batchSize, int microBatchSize, int numEpochs, long maxSteps, boolean shuffle, long seed) {
+      int batchSize,
+      int microBatchSize,
+      int numEpochs,
+      long maxSteps,
+      boolean shuffle,
+      long seed,
+      boolean deterministic) {
     public Loop {
       if (microBatchSize < 1 || batchSize < 1 || batchSize % microBatchSize != 0) {
         throw new IllegalArgumentException(
@@ -130,8 +137,35 @@ public record TrainingOptions(
    * @param kind its course
    * @param learningRate {@code learning_rate}: its peak
    * @param warmupSteps {@code warmup_steps}: updates until the peak
+   * @param warmupRatio {@code warmup_ratio}: the same as a part of all updates; 0 for none
+   * @param ending where it ends
    */
-  public record Schedule(LearningRateSchedule.Kind kind, double learningRate, long warmupSteps) {}
+  public record Schedule(
+      LearningRateSchedule.Kind kind,
+      double learningRate,
+      long warmupSteps,
+      double warmupRatio,
+      LearningRateSchedule.Ending ending) {
+    public Schedule {
+      if (!(warmupRatio >= 0 && warmupRatio <= 1)) {
+        throw new IllegalArgumentException("warmup_ratio must be in [0, 1], got " + warmupRatio);
+      }
+      if (warmupRatio > 0 && warmupSteps > 0) {
+        throw new IllegalArgumentException(
+            "warmup_steps ("
+                + warmupSteps
+                + ") and warmup_ratio ("
+                + warmupRatio
+                + ") are two ways to say the same; leave one out or give 0");
+      }
+    }
+
+    /** The schedule of {@code totalSteps} updates; a part of them is rounded up, as in HF. */
+    LearningRateSchedule over(long totalSteps) {
+      long warmup = warmupRatio > 0 ? (long) Math.ceil(totalSteps * warmupRatio) : warmupSteps;
+      return new LearningRateSchedule(kind, learningRate, warmup, totalSteps, ending);
+    }
+  }
 
   /**
    * Where everything goes, and how the run is watched.

@@ -17,6 +17,7 @@ import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
@@ -94,7 +95,11 @@ public final class TrainingRun {
   static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
     Path output = options.output().directory();
     check(output, options.output());
+    if (options.loop().deterministic()) {
+      OpDeterminism.set(true);
+    }
     try (Trainee trainee = open(options)) {
+      options.optimizer().rates().requireMatches(trainee.variables());
       ModelConfig config = config(options);
       EncodedExamples encoded = RunData.read(options, config);
       TrainValidationSplit split = split(options, config, encoded);
@@ -227,7 +232,7 @@ public final class TrainingRun {
   private static Trainee open(TrainingOptions options) throws IOException {
     TrainingOptions.Model model = options.model();
     SessionOptions session = SessionOptions.forThisMachine();
-    FactorRates rates = options.optimizer().rates();
+    FactorRates rates = options.optimizer().rates().factors();
     if (model.adapter().isEmpty()) {
       rates.requireFactors("--adapter full", List.of());
     }
@@ -268,14 +273,12 @@ public final class TrainingRun {
         loop.maxSteps() > 0
             ? loop.maxSteps()
             : (perEpoch * loop.numEpochs() + accumulation - 1) / accumulation;
-    TrainingOptions.Schedule schedule = options.schedule();
     return new TrainingConfig(
         batch,
         accumulation,
         steps,
         options.optimizer(),
-        new LearningRateSchedule(
-            schedule.kind(), schedule.learningRate(), schedule.warmupSteps(), steps),
+        options.schedule().over(steps),
         new ReplicatedFunction.Execution(replicas(loop.microBatchSize()), xla(options, steps)));
   }
 
@@ -328,6 +331,8 @@ public final class TrainingRun {
         hasher.putInt(label);
       }
     }
-    return hasher.hash().toString().substring(0, 16);
+    String fingerprint = hasher.hash().toString().substring(0, 16);
+    // Other replicas add the same gradients in another order.
+    return options.loop().deterministic() ? fingerprint + " " + training.execution() : fingerprint;
   }
 }

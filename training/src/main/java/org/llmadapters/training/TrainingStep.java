@@ -15,7 +15,7 @@ import org.tensorflow.types.TFloat32;
 
 /**
  * The training step as one graph call: a batch is cut into one part per replica, every replica
- * calls the same {@link GradientFunction}, the sums are added, and {@link AdamW} updates the
+ * calls the same {@link GradientFunction}, the sums are added, and {@link ClippedUpdate} moves the
  * trained variables.
  *
  * <p>With gradient accumulation, {@link #accumulate} adds the sums of a micro batch to
@@ -26,10 +26,10 @@ public final class TrainingStep {
   private final ModelSession model;
   private final ReplicatedFunction.Computation computation;
   private final ReplicatedFunction.Execution execution;
-  private final AdamW optimizer;
+  private final ClippedUpdate optimizer;
   private final Map<StepShape, ShapedStep> steps = new HashMap<>();
   private @Nullable GradientAccumulators accumulators;
-  private AdamW.@Nullable Update accumulatedUpdate;
+  private ClippedUpdate.@Nullable Nodes accumulatedUpdate;
 
   /** A step over variables that {@code model} already has; the trained ones are float32. */
   public TrainingStep(
@@ -40,15 +40,15 @@ public final class TrainingStep {
     this.model = model;
     this.computation = computation;
     this.execution = execution;
-    this.optimizer = new AdamW(model, computation.trained(), optimizer);
+    this.optimizer = new ClippedUpdate(model, computation.trained(), optimizer);
   }
 
   /** Forward, backward and update in one call. */
   public StepOutcome step(TokenBatch batch, UpdateRate rate) {
     ShapedStep step = step(batch.shape());
-    AdamW.Update update = step.direct;
+    ClippedUpdate.Nodes update = step.direct;
     if (update == null) {
-      update = optimizer.update(step.function.sums());
+      update = optimizer.by(step.function.sums());
       step.direct = update;
     }
     return optimizer.run(step.function.feed(model.session(), batch), update, rate);
@@ -68,9 +68,9 @@ public final class TrainingStep {
   /** Updates with what was accumulated since the last time, and empties the accumulators. */
   public StepOutcome applyAccumulated(UpdateRate rate) {
     GradientAccumulators sums = accumulators();
-    AdamW.Update update = accumulatedUpdate;
+    ClippedUpdate.Nodes update = accumulatedUpdate;
     if (update == null) {
-      update = optimizer.update(sums.sums());
+      update = optimizer.by(sums.sums());
       accumulatedUpdate = update;
     }
     StepOutcome outcome = optimizer.run(model.session().runner(), update, rate);
@@ -137,7 +137,7 @@ public final class TrainingStep {
   /** The nodes for batches of one shape; what is not always needed is added when it first is. */
   private static final class ShapedStep {
     final ReplicatedFunction function;
-    AdamW.@Nullable Update direct;
+    ClippedUpdate.@Nullable Nodes direct;
     @Nullable List<Op> accumulation;
 
     ShapedStep(ReplicatedFunction function) {

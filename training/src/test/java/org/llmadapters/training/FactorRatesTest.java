@@ -32,7 +32,7 @@ final class FactorRatesTest {
       assertThat(FactorRates.EQUAL.of(weight)).isEqualTo(1);
     }
     assertThat(FactorRates.EQUAL.trained(List.of(A, B))).containsExactly(A, B);
-    assertThat(OptimizerConfig.defaults().rates()).isEqualTo(FactorRates.EQUAL);
+    assertThat(OptimizerConfig.defaults().rates().factors()).isEqualTo(FactorRates.EQUAL);
   }
 
   @Test

@@ -83,9 +83,9 @@ final class LoraFlagsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--rank-pattern=q_proj | --rank-pattern: got \"q_proj\", expected a module and a number such"
+        "--rank-pattern=q_proj | --rank-pattern: got \"q_proj\", expected a name and a number such"
             + " as down_proj=2",
-        "--rank-pattern=q_proj=1.5 | --rank-pattern: got \"q_proj=1.5\", expected a module and a"
+        "--rank-pattern=q_proj=1.5 | --rank-pattern: got \"q_proj=1.5\", expected a name and a"
             + " number such as down_proj=2",
         "--alpha-pattern=q_proj=-1 | alpha_pattern, q_proj must be in (0, 1e9), got -1.0",
         "--modules-to-save=lm_head, | modules_to_save must be a list of module names, got"

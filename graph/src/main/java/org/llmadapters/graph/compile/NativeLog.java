@@ -1,12 +1,7 @@
 package org.llmadapters.graph.compile;
 
-import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerPointer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.tensorflow.TensorFlow;
-import org.tensorflow.internal.c_api.Deallocator_Pointer_long_Pointer;
 
 /**
  * What TensorFlow's C++ side prints to stderr.
@@ -14,7 +9,7 @@ import org.tensorflow.internal.c_api.Deallocator_Pointer_long_Pointer;
  * <p>TensorFlow 2.18 logs through Abseil, which heeds {@code TF_CPP_MIN_LOG_LEVEL} only after a
  * set-up that the Python package makes and the library does not; without it every information line
  * is printed. Abseil's own {@code SetMinLogLevel} is exported by the library, but TensorFlow Java
- * has no binding for it, so it is called by its address.
+ * has no binding for it: see {@link NativeFunction}.
  */
 final class NativeLog {
   private static final Logger log = LoggerFactory.getLogger(NativeLog.class);
@@ -34,27 +29,8 @@ final class NativeLog {
     if (level == null || !level.matches("[0-3]")) {
       return;
     }
-    TensorFlow.version(); // loads the library
-    try (Pointer function = Loader.addressof(SET_MIN_LOG_LEVEL)) {
-      if (function == null || function.isNull()) {
-        log.debug("this TensorFlow does not export {}", SET_MIN_LOG_LEVEL);
-        return;
-      }
-      // The first argument of a function with the signature (pointer, long, pointer) is in the
-      // register of an int's.
-      try (PointerPointer<Pointer> slot = new PointerPointer<>(1);
-          Severity severity = new Severity(Integer.parseInt(level))) {
-        slot.put(0, function);
-        new Deallocator_Pointer_long_Pointer(slot).call(severity, 0, severity);
-      }
-    }
-  }
-
-  /** An int dressed as a pointer. */
-  private static final class Severity extends Pointer {
-    Severity(int value) {
-      super((Pointer) null);
-      address = value;
+    if (!NativeFunction.call(SET_MIN_LOG_LEVEL, Integer.parseInt(level))) {
+      log.debug("this TensorFlow does not export {}", SET_MIN_LOG_LEVEL);
     }
   }
 }

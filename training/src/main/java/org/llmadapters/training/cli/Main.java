@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -22,8 +21,8 @@ import org.llmadapters.eval.GenerateCommand;
 import org.llmadapters.eval.PerplexityCommand;
 import org.llmadapters.eval.ScoreCommand;
 import org.llmadapters.graph.FormatException;
+import org.llmadapters.training.OptionDefaults;
 import org.llmadapters.training.QuickstartCommand;
-import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainCommand;
 import org.llmadapters.training.bench.BenchCommand;
 import org.llmadapters.training.report.ReportCommand;
@@ -63,7 +62,6 @@ import picocli.CommandLine.Spec;
       SampleCommand.class
     })
 public final class Main implements Callable<Integer> {
-  private static final String CONFIG = "--config";
   private static final int FAILED = 1;
   private static final int WRONG_USAGE = 2;
 
@@ -122,9 +120,14 @@ public final class Main implements Callable<Integer> {
     commandLine.setParameterExceptionHandler(Main::explainUsage);
     commandLine.setExecutionExceptionHandler(
         (exception, command, parsed) -> main.explain(exception, command));
+    if (OptionDefaults.listRecipes(arguments)) {
+      out.print(OptionDefaults.recipes());
+      out.flush();
+      return 0;
+    }
     try {
-      useConfigFile(arguments, commandLine);
-    } catch (IOException | FormatException e) {
+      useDefaults(arguments, commandLine);
+    } catch (IOException | FormatException | IllegalArgumentException e) {
       return main.explain(e, commandLine);
     }
     return commandLine.execute(arguments);
@@ -136,23 +139,11 @@ public final class Main implements Callable<Integer> {
         java.util.Objects.requireNonNull(spec).commandLine(), "name a command");
   }
 
-  /**
-   * {@code --config FILE} has to be known before the flags are parsed, since it fills in what they
-   * leave open.
-   */
-  private static void useConfigFile(String[] arguments, CommandLine commandLine)
-      throws IOException {
+  private static void useDefaults(String[] arguments, CommandLine commandLine) throws IOException {
     CommandLine command =
         arguments.length == 0 ? null : commandLine.getSubcommands().get(arguments[0]);
-    if (command == null || command.getCommandSpec().findOption(CONFIG) == null) {
-      return;
-    }
-    for (int i = 1; i < arguments.length; i++) {
-      if (arguments[i].startsWith(CONFIG + "=")) {
-        RunFile.useAsDefaults(Path.of(arguments[i].substring(CONFIG.length() + 1)), command);
-      } else if (arguments[i - 1].equals(CONFIG)) {
-        RunFile.useAsDefaults(Path.of(arguments[i]), command);
-      }
+    if (command != null) {
+      OptionDefaults.use(arguments, command);
     }
   }
 

@@ -1,0 +1,5 @@
+/** The rules by which trained variables follow their gradients. */
+@NullMarked
+package org.llmadapters.training.optimizer;
+
+import org.jspecify.annotations.NullMarked;
