@@ -168,7 +168,7 @@ public final class Quickstart {
             112,
             false,
             0),
-        new TrainingOptions.Loop(32, 32, 1, 250, true, 42),
+        new TrainingOptions.Loop(32, 32, 1, 250, true, 42, TrainingOptions.Rows.IN_ORDER),
         OptimizerConfig.defaults(),
         new TrainingOptions.Schedule(LearningRateSchedule.Kind.COSINE, 5e-3, 20),
         new TrainingOptions.Output(

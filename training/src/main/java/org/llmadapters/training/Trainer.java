@@ -10,6 +10,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.llmadapters.conversion.progress.Progress;
+import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.Batch;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Example;
@@ -60,9 +61,18 @@ final class Trainer {
     this.metricsFile = output.resolve("metrics.jsonl");
     this.step =
         new TrainingStep(
-            trainee.session(), trainee.training(), config.optimizer(), config.execution());
+            trainee.session(),
+            computation(trainee.training()),
+            config.optimizer(),
+            config.execution());
     this.lossFunction =
-        new LossFunction(trainee.session(), trainee.inference(), config.execution());
+        new LossFunction(trainee.session(), computation(trainee.inference()), config.execution());
+  }
+
+  private ReplicatedFunction.Computation computation(ReplicatedFunction.Computation oneInEachRow) {
+    return config.batch().arrangement() == Arrangement.PACKED
+        ? oneInEachRow.ofDocuments()
+        : oneInEachRow;
   }
 
   /**
@@ -97,6 +107,7 @@ final class Trainer {
       checkpoints.restore(start, trainee);
       log.info("resuming after step {} of {}", start, config.totalSteps());
     }
+    log.info("{}", batches.fill().describe());
     CountDownLatch finished = new CountDownLatch(1);
     Thread onExit = new Thread(() -> stop(finished), "save before exit");
     Runtime.getRuntime().addShutdownHook(onExit);

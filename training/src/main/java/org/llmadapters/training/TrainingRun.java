@@ -90,7 +90,7 @@ public final class TrainingRun {
       TrainingConfig training = training(options, config, split.training());
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
-          "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} examples",
+          "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} rows",
           trainable,
           trainee.totalParameters(),
           percent(trainable, trainee.totalParameters()),
@@ -190,7 +190,8 @@ public final class TrainingRun {
     BatchConfig batch =
         new BatchConfig(
             loop.microBatchSize(),
-            Buckets.upTo(options.data().cutoffLen()),
+            loop.rows().arrangement(),
+            loop.rows().buckets().orElseGet(() -> Buckets.upTo(options.data().cutoffLen())),
             config.tokenIds().padding(),
             loop.shuffle(),
             loop.seed());

@@ -143,11 +143,11 @@ final class BatchesTest {
   }
 
   private static BatchConfig inFileOrder(int rows, Buckets buckets) {
-    return new BatchConfig(rows, buckets, PAD, false, 0);
+    return new BatchConfig(rows, Arrangement.IN_ORDER, buckets, PAD, false, 0);
   }
 
   private static BatchConfig shuffled(int rows, long seed) {
-    return new BatchConfig(rows, new Buckets(List.of(2)), PAD, true, seed);
+    return new BatchConfig(rows, Arrangement.IN_ORDER, new Buckets(List.of(2)), PAD, true, seed);
   }
 
   /** Example i has the ids i and i + 10. */
