@@ -53,7 +53,7 @@ public final class ReplicatedFunction {
     }
 
     /** The same for batches whose rows hold several documents; see {@link SeparateDocuments}. */
-    Computation ofDocuments() {
+    public Computation ofDocuments() {
       return new Computation(SeparateDocuments.in(graph), trained, seedNode);
     }
   }

@@ -19,6 +19,7 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
+import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.BatchConfig;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Buckets;
@@ -88,6 +89,12 @@ public final class TrainingRun {
           TrainValidationSplit.of(
               encoded.examples(), options.data().valSetSize(), options.loop().seed());
       TrainingConfig training = training(options, config, split.training());
+      if (training.batch().arrangement() == Arrangement.PACKED) {
+        RunData.requirePackable(
+            config,
+            training.batch().buckets().longest(),
+            Sites.virtualTokens(trainee.training().graph()));
+      }
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
           "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} rows",
