@@ -38,21 +38,18 @@ public final class SeparateDocuments {
   public static GraphDef in(GraphDef graph) {
     Map<String, NodeDef> nodes = Sites.nodesByName(graph);
     NodeDef counted = node(nodes, Sites.COUNTED_TOKENS);
-    NodeDef positionIds = node(nodes, Sites.POSITION_IDS);
     String numbers = TensorNames.node(counted.getInput(0));
-    String columns =
-        TensorNames.node(
-            node(nodes, TensorNames.node(positionIds.getInput(0))).getInput(1)); // of the queries
+    String columns = TensorNames.node(node(nodes, Sites.NOT_BEHIND).getInput(0)); // [T, 1]
     try (Graph scratch = new Graph()) {
       Ops tf = Ops.create(scratch).withSubScope("documents");
       Operand<TInt32> documents = standIn(scratch, tf, numbers);
       Operand<TBool> seen = seen(tf, documents, Sites.virtualTokens(graph)); // [B, S, S]
       Operand<TInt32> seenTokens =
           tf.sum(tf.dtypes.cast(seen, TInt32.class), tf.constant(-1)); // [B, S]
+      Operand<TInt32> queries =
+          tf.reshape(standIn(scratch, tf, columns), tf.constant(new int[] {-1})); // [T]
       Operand<TBool> byQueries =
-          tf.expandDims(
-              tf.gather(seen, standIn(scratch, tf, columns), tf.constant(1)),
-              tf.constant(1)); // [B, 1, T, S]
+          tf.expandDims(tf.gather(seen, queries, tf.constant(1)), tf.constant(1)); // [B, 1, T, S]
       List<NodeDef> added =
           scratch.toGraphDef().getNodeList().stream()
               .filter(node -> !node.getOp().equals("Placeholder"))

@@ -38,11 +38,8 @@ public final class Sites {
    */
   static final String COUNTED_TOKENS = "tokens/Cumsum";
 
-  /** bool [T, S] of the full graph: where a key is not behind a query. */
+  /** bool [T, S] of the full graph: where a key, by its slot, is not behind a query. */
   static final String NOT_BEHIND = "tokens/GreaterEqual";
-
-  /** int32 [B, T] of the full graph: those of the positions of all slots that are the queries'. */
-  static final String POSITION_IDS = "tokens/position_ids";
 
   private static final String MATMUL = "/MatMul";
 
