@@ -18,16 +18,23 @@ import org.tensorflow.proto.GraphDef;
 
 final class SeparateDocumentsTest {
   /**
-   * Of the largest logit. Float32 keeps 6e-8 of a value; sums of other lengths are added in another
-   * order, through three blocks.
+   * Of the largest logit. Float32 keeps 6e-8 of a value; a few dozen sums of some 20 terms in a row
+   * lose about two digits of that.
    */
   private static final double FLOAT32_TOLERANCE = 1e-5;
 
   /** Longer than the windows of the families that have one. */
   private static final int[][] DOCUMENTS = {{3, 16, 0, 7, 7}, {11, 2, 9}, {5, 5, 1, 14}};
 
-  /** One row of documents behind each other, one with padding everywhere, one with them mixed. */
-  private static final int[][] NUMBERS = {
+  /** Padding on the right, on the left and everywhere: a row for each document. */
+  private static final int[][] ALONE = {
+    {1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+    {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2},
+    {3, 0, 0, 3, 0, 3, 3, 0, 0, 0, 0, 0, 0},
+  };
+
+  /** Documents behind each other, with padding everywhere, and mixed. */
+  private static final int[][] TOGETHER = {
     {1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 0},
     {0, 1, 1, 1, 1, 1, 0, 2, 2, 0, 2, 0, 0},
     {3, 2, 3, 1, 1, 2, 1, 3, 3, 0, 1, 1, 2},
@@ -50,68 +57,54 @@ final class SeparateDocumentsTest {
   }
 
   /** The tokens of every document in its places, padding elsewhere. */
-  private static int[][] idsAt(int[][] numbers) {
-    int[][] ids = new int[numbers.length][numbers[0].length];
-    for (int row = 0; row < ids.length; row++) {
-      int[] next = new int[DOCUMENTS.length];
-      for (int slot = 0; slot < ids[row].length; slot++) {
-        int document = numbers[row][slot] - 1;
-        ids[row][slot] = document < 0 ? 4 : DOCUMENTS[document][next[document]++];
-      }
-    }
-    return ids;
+  private static int[] idsAt(int[] numbers) {
+    int[] next = new int[DOCUMENTS.length];
+    return Arrays.stream(numbers)
+        .map(number -> number == 0 ? 4 : DOCUMENTS[number - 1][next[number - 1]++])
+        .toArray();
   }
 
-  @ParameterizedTest
-  @MethodSource("models")
-  void everyDocumentGetsTheLogitsThatItGetsAlone(ModelConfig config) {
-    TinyDecoder model = TinyDecoder.of(config, WeightDtype.FLOAT32);
-    float[] logits = logits(model, idsAt(NUMBERS), NUMBERS);
-    for (int document = 0; document < DOCUMENTS.length; document++) {
-      int[] tokens = DOCUMENTS[document];
-      int[] ones = new int[tokens.length];
-      Arrays.fill(ones, 1);
-      float[] alone = model.logits(new int[][] {tokens}, new int[][] {ones});
-      double[] expected = new double[alone.length];
-      Arrays.setAll(expected, i -> alone[i]);
-      for (int row = 0; row < NUMBERS.length; row++) {
-        float[] found = of(document + 1, row, logits);
-        if (found.length > 0) {
-          Evaluation.assertClose(found, expected, FLOAT32_TOLERANCE);
-        }
-      }
-    }
-  }
-
-  /** The logits at the tokens of a document, which a row may lack. */
-  private static float[] of(int number, int row, float[] logits) {
-    int length = NUMBERS[row].length;
-    float[] found =
-        new float[(int) Arrays.stream(NUMBERS[row]).filter(n -> n == number).count() * V];
+  /** The logits at the tokens of a document in a row. */
+  private static float[] of(int number, int[] numbers, int row, float[] logits) {
+    float[] found = new float[(int) Arrays.stream(numbers).filter(n -> n == number).count() * V];
     int next = 0;
-    for (int slot = 0; slot < length; slot++) {
-      if (NUMBERS[row][slot] == number) {
-        System.arraycopy(logits, (row * length + slot) * V, found, V * next++, V);
+    for (int slot = 0; slot < numbers.length; slot++) {
+      if (numbers[slot] == number) {
+        System.arraycopy(logits, (row * numbers.length + slot) * V, found, V * next++, V);
       }
     }
     return found;
   }
 
-  /** Padding on either side and between: bit for bit what the graph gave before. */
+  /** A mask of 0 and 1 gives bit for bit what it gave before. */
   @ParameterizedTest
   @MethodSource("models")
-  void aMaskOfZeroAndOneMeansWhatItMeantBefore(ModelConfig config) {
+  void everyDocumentGetsTheLogitsThatItGetsAlone(ModelConfig config) {
     TinyDecoder model = TinyDecoder.of(config, WeightDtype.FLOAT32);
-    int[][] mask = {{1, 1, 1, 1, 1, 0, 0}, {0, 0, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 0, 1, 1}};
-    int[][] ids = {{3, 16, 0, 7, 7, 4, 4}, {4, 4, 3, 16, 0, 7, 7}, {3, 4, 16, 0, 4, 7, 7}};
-    float[] before = model.logits(ids, mask);
-    float[] rewritten = logits(model, ids, mask);
-    for (int row = 0; row < mask.length; row++) {
-      for (int slot = 0; slot < 7; slot++) {
-        if (mask[row][slot] == 1) {
-          int from = (row * 7 + slot) * V;
-          assertThat(Arrays.copyOfRange(rewritten, from, from + V))
-              .isEqualTo(Arrays.copyOfRange(before, from, from + V));
+    int[][] ids =
+        Stream.concat(Arrays.stream(ALONE), Arrays.stream(TOGETHER))
+            .map(SeparateDocumentsTest::idsAt)
+            .toArray(int[][]::new);
+    int[][] real =
+        Stream.concat(Arrays.stream(ALONE), Arrays.stream(TOGETHER))
+            .map(row -> Arrays.stream(row).map(number -> Math.min(number, 1)).toArray())
+            .toArray(int[][]::new);
+    int[][] numbered = real.clone();
+    System.arraycopy(TOGETHER, 0, numbered, ALONE.length, TOGETHER.length);
+
+    float[] before = model.logits(ids, real);
+    float[] logits = logits(model, ids, numbered);
+
+    for (int document = 1; document <= DOCUMENTS.length; document++) {
+      float[] alone = of(document, ALONE[document - 1], document - 1, before);
+      assertThat(alone).hasSize(DOCUMENTS[document - 1].length * V);
+      assertThat(of(document, ALONE[document - 1], document - 1, logits)).isEqualTo(alone);
+      double[] expected = new double[alone.length];
+      Arrays.setAll(expected, i -> alone[i]);
+      for (int row = 0; row < TOGETHER.length; row++) {
+        float[] together = of(document, TOGETHER[row], ALONE.length + row, logits);
+        if (together.length > 0) {
+          Evaluation.assertClose(together, expected, FLOAT32_TOLERANCE);
         }
       }
     }
