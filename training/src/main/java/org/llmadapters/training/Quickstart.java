@@ -172,7 +172,7 @@ public final class Quickstart {
             112,
             false,
             0),
-        new TrainingOptions.Loop(32, 32, 1, 250, true, 42, false),
+        new TrainingOptions.Loop(32, 32, 1, 250, true, 42, false, TrainingOptions.Rows.IN_ORDER),
         OptimizerConfig.defaults(),
         new TrainingOptions.Schedule(
             LearningRateSchedule.Kind.COSINE, 5e-3, 20, 0, LearningRateSchedule.Ending.defaults()),

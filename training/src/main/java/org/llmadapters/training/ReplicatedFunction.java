@@ -5,6 +5,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.rewrite.SeparateDocuments;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
 import org.tensorflow.Session;
@@ -49,6 +50,11 @@ public final class ReplicatedFunction {
   public record Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
     public Computation {
       trained = List.copyOf(trained);
+    }
+
+    /** The same for batches whose rows hold several documents; see {@link SeparateDocuments}. */
+    public Computation ofDocuments() {
+      return new Computation(SeparateDocuments.in(graph), trained, seedNode);
     }
   }
 

@@ -11,6 +11,8 @@ import org.llmadapters.conversion.tokenizer.Tokenizers;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.RopeConfig;
+import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.spec.PositionEncoding;
 import org.llmadapters.training.data.EncodedExamples;
 import org.llmadapters.training.data.Encoder;
@@ -61,6 +63,26 @@ final class RunData {
               longest,
               config.sizes().maxPositionEmbeddings(),
               virtualTokens > 0 ? ", " + virtualTokens + " of them for virtual tokens" : "",
+              most));
+    }
+  }
+
+  /**
+   * A model whose rotary positions stretch with the length of a row would see a document otherwise
+   * than alone.
+   */
+  static void requirePackable(ModelConfig config, int rowLength, int virtualTokens) {
+    boolean stretches =
+        config.rope().map(RopeConfig::scaling).orElse(null) instanceof RopeScaling.Dynamic;
+    int most = config.sizes().maxPositionEmbeddings() - virtualTokens;
+    if (stretches && rowLength > most) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "--packing makes rows of %d tokens, but with dynamic RoPE scaling positions change in"
+                  + " rows of more than %d; set --cutoff-len and --buckets to %d or less",
+              rowLength,
+              most,
               most));
     }
   }

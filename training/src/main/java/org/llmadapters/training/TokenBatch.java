@@ -8,7 +8,8 @@ import org.tensorflow.types.TInt32;
  *
  * @param shape B and T
  * @param inputIds int32 [B, T]
- * @param attentionMask int32 [B, T], 1 at real tokens
+ * @param attentionMask int32 [B, T], 1 at real tokens, 0 at padding; 1, 2, 3 ... where a row holds
+ *     several documents
  * @param labels int32 [B, T], -100 at tokens that are not to be predicted
  * @param seed int32 [2], for dropout
  */

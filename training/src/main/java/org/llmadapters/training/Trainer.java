@@ -70,7 +70,10 @@ final class Trainer {
             config.optimizer().optimizer());
     this.step =
         new TrainingStep(
-            trainee.session(), trainee.training(), config.optimizer(), config.execution());
+            trainee.session(),
+            config.computation(trainee.training()),
+            config.optimizer(),
+            config.execution());
   }
 
   /**
@@ -148,6 +151,7 @@ final class Trainer {
    * @throws IOException if something cannot be written; names the checkpoint to go on from
    */
   Result train() throws IOException {
+    log.info("{}", batches.fill().describe());
     CountDownLatch finished = new CountDownLatch(1);
     Thread onExit = new Thread(() -> stop(finished), "save before exit");
     Runtime.getRuntime().addShutdownHook(onExit);

@@ -1,5 +1,6 @@
 package org.llmadapters.training;
 
+import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.BatchConfig;
 
 /**
@@ -28,5 +29,10 @@ record TrainingConfig(
     if (totalSteps < 1) {
       throw new IllegalArgumentException("the run must have at least 1 step, got " + totalSteps);
     }
+  }
+
+  /** {@code oneInEachRow}, a computation of rows with one example each, for rows as they are here. */
+  ReplicatedFunction.Computation computation(ReplicatedFunction.Computation oneInEachRow) {
+    return batch.arrangement() == Arrangement.PACKED ? oneInEachRow.ofDocuments() : oneInEachRow;
   }
 }

@@ -7,6 +7,8 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.ModelAssets;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
+import org.llmadapters.training.data.Arrangement;
+import org.llmadapters.training.data.Buckets;
 
 /**
  * A training run as its user asks for it.
@@ -99,13 +101,14 @@ public record TrainingOptions(
   /**
    * Batches and steps.
    *
-   * @param batchSize {@code batch_size}: examples per update
-   * @param microBatchSize {@code micro_batch_size}: examples per call; divides the batch size
+   * @param batchSize {@code batch_size}: rows per update
+   * @param microBatchSize {@code micro_batch_size}: rows per call; divides the batch size
    * @param numEpochs {@code num_epochs}
    * @param maxSteps {@code max_steps}: updates, instead of epochs; 0 for none
    * @param shuffle whether each epoch has an order of its own
    * @param seed of order, initial values and dropout
    * @param deterministic whether an operation that may give other bits the next time is an error
+   * @param rows how examples become rows
    */
   public record Loop(
       int batchSize,
@@ -114,7 +117,8 @@ public record TrainingOptions(
       long maxSteps,
       boolean shuffle,
       long seed,
-      boolean deterministic) {
+      boolean deterministic,
+      Rows rows) {
     public Loop {
       if (microBatchSize < 1 || batchSize < 1 || batchSize % microBatchSize != 0) {
         throw new IllegalArgumentException(
@@ -129,6 +133,17 @@ public record TrainingOptions(
             "num_epochs must be >= 1 and max_steps >= 0, got " + numEpochs + " and " + maxSteps);
       }
     }
+  }
+
+  /**
+   * How examples become rows of micro batches.
+   *
+   * @param arrangement which examples share rows and micro batches
+   * @param buckets lengths that rows are padded to; empty for those up to {@code cutoff_len}
+   */
+  public record Rows(Arrangement arrangement, Optional<Buckets> buckets) {
+    /** One example in each, in the order of the epoch. */
+    public static final Rows IN_ORDER = new Rows(Arrangement.IN_ORDER, Optional.empty());
   }
 
   /**

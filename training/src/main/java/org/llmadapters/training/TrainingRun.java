@@ -21,6 +21,7 @@ import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
+import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.BatchConfig;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Buckets;
@@ -107,9 +108,15 @@ public final class TrainingRun {
       RunData.requireFit(split.training(), config, virtualTokens);
       RunData.requireFit(split.validation(), config, virtualTokens);
       TrainingConfig training = training(options, config, split.training());
+      if (training.batch().arrangement() == Arrangement.PACKED) {
+        RunData.requirePackable(
+            config,
+            training.batch().buckets().longest(),
+            Sites.virtualTokens(trainee.training().graph()));
+      }
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
-          "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} examples",
+          "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} rows",
           trainable,
           trainee.totalParameters(),
           percent(trainable, trainee.totalParameters()),
@@ -263,7 +270,8 @@ public final class TrainingRun {
     BatchConfig batch =
         new BatchConfig(
             loop.microBatchSize(),
-            Buckets.upTo(options.data().cutoffLen()),
+            loop.rows().arrangement(),
+            loop.rows().buckets().orElseGet(() -> Buckets.upTo(options.data().cutoffLen())),
             config.tokenIds().padding(),
             loop.shuffle(),
             loop.seed());

@@ -15,7 +15,8 @@ final class ValidationLoss {
     this.batches =
         examples.isEmpty() ? List.of() : new Batches(examples, config.batch().unshuffled()).epoch();
     this.lossFunction =
-        new LossFunction(trainee.session(), trainee.inference(), config.execution());
+        new LossFunction(
+            trainee.session(), config.computation(trainee.inference()), config.execution());
   }
 
   /** Whether there are no examples. */

@@ -31,6 +31,16 @@ public final class Sites {
    */
   public static final String VIRTUAL_TOKENS = DECODE_SCOPE + "virtual_tokens";
 
+  /**
+   * int32 [B, S] of the full graph: how many real tokens there are up to each slot; positions are
+   * made of it. This and {@link #NOT_BEHIND} are the names that TensorFlow gives, so that bases of
+   * earlier versions have them too.
+   */
+  static final String COUNTED_TOKENS = "tokens/Cumsum";
+
+  /** bool [T, S] of the full graph: where a key, by its slot, is not behind a query. */
+  static final String NOT_BEHIND = "tokens/GreaterEqual";
+
   private static final String MATMUL = "/MatMul";
 
   private Sites() {}

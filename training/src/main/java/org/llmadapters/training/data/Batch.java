@@ -4,15 +4,18 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A micro batch of B rows padded on the right to T tokens. B = 2, T = 4, pad id 0:
+ * A micro batch of B rows padded on the right to T tokens. A row holds one example, or several
+ * behind each other, each of them a document of its own. B = 2, T = 6, pad id 0:
  *
  * <pre>
- *   input_ids        1  5  6  2       1  7  2  0
- *   attention_mask   1  1  1  1       1  1  1  0        1 = real token
- *   labels        -100 -100  6  2    -100  7  2 -100
+ *   input_ids        1  5  6  2  0  0       1  7  2    1  8  2
+ *   attention_mask   1  1  1  1  0  0       1  1  1    2  2  2        0 = padding
+ *   labels        -100 -100 6 2 -100 -100 -100  7  2 -100  8  2
  * </pre>
  *
- * A row that only fills up the batch has mask 0 and label -100 throughout, so it counts no token.
+ * The mask is the number of the document in its row, from 1. A document's first token is not
+ * predicted, as nothing of it comes before. A row that only fills up the batch has mask 0 and label
+ * -100 throughout, so it counts no token.
  */
 public final class Batch {
 
@@ -26,22 +29,27 @@ public final class Batch {
     this.labels = labels;
   }
 
-  /** {@code examples} in {@code rows} rows of {@code length} tokens. */
-  static Batch of(List<Example> examples, int rows, int length, int padTokenId) {
+  /**
+   * {@code documents} in {@code rows} rows of {@code length} tokens.
+   *
+   * @param documents of each row that is not empty
+   */
+  static Batch of(List<List<Example>> documents, int rows, int length, int padTokenId) {
     int[][] inputIds = new int[rows][length];
     int[][] attentionMask = new int[rows][length];
     int[][] labels = new int[rows][length];
     for (int row = 0; row < rows; row++) {
-      int tokens = 0;
-      if (row < examples.size()) {
-        Example example = examples.get(row);
-        tokens = example.length();
-        System.arraycopy(example.inputIds(), 0, inputIds[row], 0, tokens);
-        System.arraycopy(example.labels(), 0, labels[row], 0, tokens);
+      Arrays.fill(inputIds[row], padTokenId);
+      Arrays.fill(labels[row], Example.IGNORED_LABEL);
+      int from = 0;
+      int number = 1;
+      for (Example document : row < documents.size() ? documents.get(row) : List.<Example>of()) {
+        int tokens = document.length();
+        System.arraycopy(document.inputIds(), 0, inputIds[row], from, tokens);
+        System.arraycopy(document.labels(), 1, labels[row], from + 1, tokens - 1);
+        Arrays.fill(attentionMask[row], from, from + tokens, number++);
+        from += tokens;
       }
-      Arrays.fill(attentionMask[row], 0, tokens, 1);
-      Arrays.fill(inputIds[row], tokens, length, padTokenId);
-      Arrays.fill(labels[row], tokens, length, Example.IGNORED_LABEL);
     }
     return new Batch(inputIds, attentionMask, labels);
   }
@@ -51,7 +59,7 @@ public final class Batch {
     return inputIds;
   }
 
-  /** The mask [B, T], 1 = real token: the arrays themselves. */
+  /** The mask [B, T], the number of the token's document, 0 = padding: the arrays themselves. */
   public int[][] attentionMask() {
     return attentionMask;
   }
@@ -68,14 +76,15 @@ public final class Batch {
 
   /** Real tokens in all rows. */
   public int realTokens() {
-    return Arrays.stream(attentionMask).mapToInt(row -> Arrays.stream(row).sum()).sum();
+    return (int)
+        Arrays.stream(attentionMask).flatMapToInt(Arrays::stream).filter(d -> d != 0).count();
   }
 
-  /** Tokens the loss counts: labels other than -100, without the first of each row. */
+  /** Tokens the loss counts: labels other than -100. */
   public int countedTokens() {
     return (int)
         Arrays.stream(labels)
-            .flatMapToInt(row -> Arrays.stream(row).skip(1))
+            .flatMapToInt(Arrays::stream)
             .filter(label -> label != Example.IGNORED_LABEL)
             .count();
   }

@@ -4,13 +4,19 @@ package org.llmadapters.training.data;
  * How examples are put into micro batches.
  *
  * @param microBatchSize rows of a micro batch
- * @param buckets lengths they are padded to
+ * @param arrangement which examples share rows and micro batches
+ * @param buckets lengths that rows are padded to; the last is how much a packed row holds
  * @param padTokenId fills rows up
  * @param shuffle whether each epoch has its own order; otherwise it is the file's
  * @param seed of the orders
  */
 public record BatchConfig(
-    int microBatchSize, Buckets buckets, int padTokenId, boolean shuffle, long seed) {
+    int microBatchSize,
+    Arrangement arrangement,
+    Buckets buckets,
+    int padTokenId,
+    boolean shuffle,
+    long seed) {
 
   public BatchConfig {
     if (microBatchSize < 1) {
@@ -23,6 +29,6 @@ public record BatchConfig(
 
   /** The same in the file's order. */
   public BatchConfig unshuffled() {
-    return new BatchConfig(microBatchSize, buckets, padTokenId, false, seed);
+    return new BatchConfig(microBatchSize, arrangement, buckets, padTokenId, false, seed);
   }
 }

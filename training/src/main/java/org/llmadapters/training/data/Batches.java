@@ -1,8 +1,8 @@
 package org.llmadapters.training.data;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 
 /**
@@ -11,7 +11,7 @@ import java.util.stream.LongStream;
  *
  * <p>Each epoch holds every example once, in an order of its own if shuffled. Its last micro batch
  * is filled up with empty rows, so that all have the same number of rows. The length is that of the
- * smallest bucket the longest row fits in.
+ * smallest bucket the longest row fits in; the longest of all, where rows are packed.
  *
  * <p>Not for use by several threads at once.
  */
@@ -19,8 +19,10 @@ public final class Batches {
 
   private final List<Example> examples;
   private final BatchConfig config;
-  private int[] order;
-  private long orderedEpoch;
+  private final EpochRows epochRows;
+  private final int longestRow;
+  private List<int[]> rows;
+  private long epochOfRows;
 
   /**
    * @param examples one or more
@@ -33,12 +35,14 @@ public final class Batches {
     examples.forEach(example -> config.buckets().lengthFor(example.length()));
     this.examples = List.copyOf(examples);
     this.config = config;
-    this.order = order(0);
+    this.epochRows = new EpochRows(examples.stream().mapToInt(Example::length).toArray(), config);
+    this.rows = epochRows.of(0);
+    this.longestRow = longest(rows);
   }
 
   /** Micro batches of one epoch, the last one included if it is not full. */
   public long perEpoch() {
-    return (examples.size() + config.microBatchSize() - 1L) / config.microBatchSize();
+    return (rows.size() + config.microBatchSize() - 1L) / config.microBatchSize();
   }
 
   /** All micro batches of the first epoch. */
@@ -48,55 +52,51 @@ public final class Batches {
 
   /** The micro batch of number {@code position >= 0}, counted through all epochs. */
   public Batch at(long position) {
+    List<List<Example>> documents =
+        rowsAt(position).stream()
+            .map(row -> Arrays.stream(row).mapToObj(examples::get).toList())
+            .toList();
+    return Batch.of(documents, config.microBatchSize(), length(position), config.padTokenId());
+  }
+
+  /** The rows of a micro batch: the numbers of the examples in each. */
+  private List<int[]> rowsAt(long position) {
     if (position < 0) {
       throw new IllegalArgumentException("the position must be >= 0, got " + position);
     }
     long epoch = position / perEpoch();
-    if (epoch != orderedEpoch) {
-      order = order(epoch);
-      orderedEpoch = epoch;
+    if (epoch != epochOfRows) {
+      rows = epochRows.of(epoch);
+      epochOfRows = epoch;
     }
     int first = Math.toIntExact(position % perEpoch() * config.microBatchSize());
-    List<Example> rows = new ArrayList<>();
-    int longest = 0;
-    for (int i = first; i < order.length && rows.size() < config.microBatchSize(); i++) {
-      Example example = examples.get(order[i]);
-      rows.add(example);
-      longest = Math.max(longest, example.length());
-    }
-    int length = config.buckets().lengthFor(longest);
-    return Batch.of(rows, config.microBatchSize(), length, config.padTokenId());
+    return rows.subList(first, Math.min(first + config.microBatchSize(), rows.size()));
   }
 
-  /** How many shapes the micro batches of all epochs can have at most: one per bucket in use. */
-  public int shapes() {
-    return (int)
-        examples.stream()
-            .map(example -> config.buckets().lengthFor(example.length()))
-            .distinct()
-            .count();
+  /** T of a micro batch. Packed rows are all of one length, so that there is one shape. */
+  private int length(long position) {
+    return config
+        .buckets()
+        .lengthFor(
+            config.arrangement() == Arrangement.PACKED ? longestRow : longest(rowsAt(position)));
   }
 
-  /** The examples' numbers in the order of {@code epoch}. */
-  private int[] order(long epoch) {
-    int[] numbers = new int[examples.size()];
-    for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = i;
-    }
-    if (config.shuffle()) {
-      shuffle(numbers, new SplittableRandom(config.seed()).nextLong() + epoch);
-    }
-    return numbers;
+  private int longest(List<int[]> rows) {
+    return rows.stream()
+        .mapToInt(row -> Arrays.stream(row).map(number -> examples.get(number).length()).sum())
+        .max()
+        .orElseThrow();
   }
 
-  /** Fisher-Yates. */
-  static void shuffle(int[] numbers, long seed) {
-    SplittableRandom random = new SplittableRandom(seed);
-    for (int i = numbers.length - 1; i > 0; i--) {
-      int j = random.nextInt(i + 1);
-      int number = numbers[i];
-      numbers[i] = numbers[j];
-      numbers[j] = number;
+  /** How well the first epoch is filled. */
+  public Fill fill() {
+    List<Integer> lengths = new ArrayList<>();
+    for (long position = 0; position < perEpoch(); position++) {
+      lengths.add(length(position));
     }
+    long tokens = examples.stream().mapToLong(Example::length).sum();
+    long all = config.microBatchSize() * lengths.stream().mapToLong(Integer::longValue).sum();
+    int shapes = (int) lengths.stream().distinct().count();
+    return new Fill(examples.size(), rows.size(), tokens, all - tokens, shapes);
   }
 }

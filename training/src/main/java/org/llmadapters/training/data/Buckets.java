@@ -46,6 +46,11 @@ public record Buckets(List<Integer> lengths) {
     return addsHalf ? length + length / 2 : 2 * powerOfTwo;
   }
 
+  /** The last of the lengths. */
+  public int longest() {
+    return lengths.get(lengths.size() - 1);
+  }
+
   /**
    * The smallest length that {@code tokens} fit in.
    *
@@ -61,6 +66,7 @@ public record Buckets(List<Integer> lengths) {
                     "an example has "
                         + tokens
                         + " tokens, more than the longest bucket of "
-                        + lengths.get(lengths.size() - 1)));
+                        + longest()
+                        + "; set --cutoff-len to that or less, or add a longer one to --buckets"));
   }
 }
