@@ -84,6 +84,23 @@ public final class Sites {
     return sites;
   }
 
+  /** The decoder blocks of the full graph, from the first to the last. */
+  public static List<BlockSite> blocks(GraphDef graph) {
+    Map<String, NodeDef> nodes = nodesByName(graph);
+    List<BlockSite> sites = new ArrayList<>();
+    for (NodeDef node : graph.getNodeList()) {
+      String end = "/" + BlockSite.INPUT;
+      if (node.getName().endsWith(end) && isIdentity(node) && scope(node.getName()).isEmpty()) {
+        String path = node.getName().substring(0, node.getName().length() - end.length());
+        BlockSite site = new BlockSite(path, node.getAttrOrThrow("T").getType());
+        if (isIdentity(nodes.get(site.output()))) {
+          sites.add(site);
+        }
+      }
+    }
+    return sites;
+  }
+
   /** The lookups of the tokens' embeddings, in the full and in the decode graph. */
   public static List<EmbeddingSite> tokenEmbeddings(GraphDef graph) {
     Map<String, NodeDef> nodes = nodesByName(graph);

@@ -59,6 +59,13 @@ public final class VariableNodes {
     return AttrValue.newBuilder().setShape(shape).build();
   }
 
+  /** An attribute that holds a shape of which nothing is known. */
+  public static AttrValue unknownShape() {
+    return AttrValue.newBuilder()
+        .setShape(TensorShapeProto.newBuilder().setUnknownRank(true))
+        .build();
+  }
+
   private static AttrValue string(String value) {
     return AttrValue.newBuilder().setS(ByteString.copyFromUtf8(value)).build();
   }

@@ -1,0 +1,118 @@
+package org.llmadapters.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.llmadapters.adapters.AdapterKind;
+import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.Converter;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.AdapterTrainee;
+import org.llmadapters.training.OptimizerConfig;
+import org.llmadapters.training.ReplicatedFunction.Execution;
+import org.llmadapters.training.TokenBatch;
+import org.llmadapters.training.Trainee;
+import org.llmadapters.training.TrainingOptions.Memory;
+import org.llmadapters.training.TrainingStep;
+
+/** What saves memory in training must not change what is trained. */
+final class TrainingMemoryTest {
+  private static final int LENGTH = 21;
+  private static final int[][] IDS = new int[2][LENGTH];
+  private static final int[][] MASK = new int[2][LENGTH];
+  private static final int[][] LABELS = new int[2][LENGTH];
+
+  static {
+    Random random = new Random(3);
+    for (int row = 0; row < 2; row++) {
+      for (int i = 0; i < LENGTH; i++) {
+        boolean real = row == 0 || i < 13;
+        IDS[row][i] = real ? 3 + random.nextInt(14) : 0;
+        MASK[row][i] = real ? 1 : 0;
+        LABELS[row][i] = real && i > 3 ? IDS[row][i] : -100;
+      }
+    }
+  }
+
+  private static final Memory RECOMPUTED = new Memory(true, Memory.LOGITS_AT_ONCE);
+
+  /** Three parts: as few columns as there may be, 8, 8 and 5. */
+  private static final Memory IN_PARTS = new Memory(false, 1);
+
+  private static final Memory BOTH = new Memory(true, 1);
+
+  @TempDir static Path shared;
+
+  private static BaseModel base(Architecture family, WeightDtype dtype) throws IOException {
+    Path base = shared.resolve("base-" + family + "-" + dtype);
+    if (!Files.exists(base)) {
+      Path checkpoint = shared.resolve("checkpoint-" + family + "-" + dtype);
+      TinyCheckpoint.write(checkpoint, ContractFamilies.config(family), dtype);
+      Converter.convert(checkpoint, base, dtype, false);
+    }
+    return BaseModel.open(base);
+  }
+
+  private static AdapterTrainee adapter(BaseModel base, AdapterKind kind) throws IOException {
+    return AdapterTrainee.open(
+        base,
+        ContractKinds.kind(kind).config().apply(Architecture.of(base.config().modelType())),
+        null,
+        5,
+        new SessionOptions(1));
+  }
+
+  private static Map<String, float[]> gradients(Trainee trainee, Memory memory, boolean xla) {
+    TrainingStep step =
+        new TrainingStep(
+            trainee.session(),
+            trainee.training(),
+            OptimizerConfig.defaults(),
+            new Execution(1, xla, memory));
+    try (TokenBatch batch = TokenBatch.of(IDS, MASK, LABELS, 1)) {
+      return step.gradients(batch);
+    }
+  }
+
+  private static void assertSame(Map<String, float[]> found, Map<String, float[]> expected) {
+    assertThat(found.keySet()).isEqualTo(expected.keySet());
+    expected.forEach((name, gradient) -> assertThat(found.get(name)).as(name).isEqualTo(gradient));
+  }
+
+  @ParameterizedTest
+  @EnumSource(AdapterKind.class)
+  void computingBlocksAgainChangesNoBitOfAGradient(AdapterKind kind) throws IOException {
+    try (AdapterTrainee trainee = adapter(base(Architecture.LLAMA, WeightDtype.BFLOAT16), kind)) {
+      Map<String, float[]> plain = gradients(trainee, Memory.defaults(), false);
+      assertSame(gradients(trainee, RECOMPUTED, false), plain);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(AdapterKind.class)
+  void aLossInPartsGivesTheSameGradients(AdapterKind kind) throws IOException {
+    try (AdapterTrainee trainee = adapter(base(Architecture.LLAMA, WeightDtype.FLOAT32), kind)) {
+      Map<String, float[]> plain = gradients(trainee, Memory.defaults(), false);
+      assertClose(gradients(trainee, IN_PARTS, false), plain);
+      assertClose(gradients(trainee, BOTH, false), plain);
+      assertClose(gradients(trainee, BOTH, true), plain);
+    }
+  }
+
+  private static void assertClose(Map<String, float[]> found, Map<String, float[]> expected) {
+    assertThat(found.keySet()).isEqualTo(expected.keySet());
+    expected.forEach(
+        (name, gradient) ->
+            Golden.assertClose(name, found.get(name), gradient, 2e-6));
+  }
+}

@@ -1,0 +1,154 @@
+package org.llmadapters.training;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.llmadapters.graph.rewrite.GraphFlow;
+import org.llmadapters.graph.rewrite.TensorNames;
+import org.tensorflow.Graph;
+import org.tensorflow.Operand;
+import org.tensorflow.Output;
+import org.tensorflow.ndarray.Shape;
+import org.tensorflow.op.Ops;
+import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.proto.GraphDef;
+import org.tensorflow.proto.NodeDef;
+import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TInt32;
+import org.tensorflow.types.family.TFloating;
+
+/**
+ * Forward pass, loss and gradients of one replica in a flat graph; caller closes.
+ *
+ * @param graph with the nodes of the body and {@code labels} int32 [B, T]
+ * @param outputs sum of the losses, number of counted tokens, gradients of the sum
+ */
+record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable {
+  static final String LABELS = "labels";
+  private static final String LOGITS = "logits";
+
+  LossGraph {
+    outputs = List.copyOf(outputs);
+  }
+
+  /**
+   * Builds the graph.
+   *
+   * @param body the forward pass, with placeholders for variables
+   * @param trained the placeholders to differentiate by
+   * @param shape of the batch
+   * @param memory what is computed again, or in parts, to take less of it
+   */
+  static LossGraph build(
+      GraphDef body, List<String> trained, StepShape shape, TrainingOptions.Memory memory) {
+    GraphFlow flow = new GraphFlow(body);
+    List<RecomputedBlock> blocks = blocks(body, flow, trained, memory);
+    OutputLayer layer = OutputLayer.of(body, flow);
+    LossInParts parts = LossInParts.of(layer, shape, memory.logitsAtOnce());
+    GraphDef.Builder nodes = body.toBuilder();
+    blocks.forEach(block -> nodes.addAllNode(block.copy()));
+    if (parts.count() > 1) {
+      nodes.addAllNode(parts.copies());
+    }
+    Map<String, String> connections = new HashMap<>();
+    try (Graph graph = new Graph()) {
+      graph.importGraphDef(nodes.build());
+      Adjoints adjoints = new Adjoints(graph, flow, trained);
+      List<Operand<?>> outputs = new ArrayList<>();
+      TokenLoss loss = new TokenLoss(adjoints.tf(), labels(adjoints.tf(), shape), shape);
+      Operand<TFloat32> one = adjoints.tf().constant(1f);
+      outputs.add(
+          parts.count() > 1
+              ? parts.addTo(adjoints, loss, one, connections)
+              : addWhole(adjoints, loss, one));
+      outputs.add(loss.tokens());
+      if (!blocks.isEmpty()) {
+        String end = parts.count() > 1 ? layer.input() : LOGITS;
+        String last = blocks.get(0).output();
+        List<NodeDef> piece = flow.between(List.of(last), end);
+        adjoints.pass("gradients/output", List.of(end), adjoints.inputs(piece));
+        blocks.forEach(block -> block.pass(adjoints, connections));
+      }
+      outputs.addAll(byTrained(adjoints, flow, trained));
+      return connected(graph, connections, outputs);
+    }
+  }
+
+  /** The blocks to compute again, from the last to the first. */
+  private static List<RecomputedBlock> blocks(
+      GraphDef body, GraphFlow flow, List<String> trained, TrainingOptions.Memory memory) {
+    if (!memory.gradientCheckpointing()) {
+      return List.of();
+    }
+    Set<String> differentiable = flow.behind(trained);
+    return RecomputedBlock.of(body, flow).stream()
+        .filter(block -> differentiable.contains(block.output()))
+        .toList();
+  }
+
+  private static Operand<TInt32> labels(Ops tf, StepShape shape) {
+    return tf.withName(LABELS)
+        .placeholder(TInt32.class, Placeholder.shape(Shape.of(shape.batch(), shape.length())));
+  }
+
+  /** The loss by the logits of all tokens together. */
+  private static Operand<TFloat32> addWhole(
+      Adjoints adjoints, TokenLoss loss, Operand<TFloat32> by) {
+    Operand<TFloat32> sum = loss.sum(adjoints.tensor(LOGITS));
+    if (adjoints.concerns(LOGITS)) {
+      List<Operand<TFloating>> gradient =
+          adjoints.through(
+              "gradients/loss",
+              List.of(Adjoints.name(sum)),
+              List.of(Adjoints.floating(by)),
+              List.of(LOGITS));
+      adjoints.add(LOGITS, gradient.get(0));
+    }
+    return sum;
+  }
+
+  /** The gradients by what is trained, from all that is known by now. */
+  private static List<Operand<TFloating>> byTrained(
+      Adjoints adjoints, GraphFlow flow, List<String> trained) {
+    List<String> known =
+        adjoints.known().stream().filter(tensor -> !trained.contains(tensor)).toList();
+    if (!known.isEmpty()) {
+      Set<String> before = flow.before(known.stream().map(TensorNames::node).toList());
+      adjoints.pass("gradients/trained", known, trained.stream().filter(before::contains).toList());
+    }
+    return trained.stream().map(adjoints::take).toList();
+  }
+
+  /** The graph with its placeholders for what was found later connected to that. */
+  private static LossGraph connected(
+      Graph graph, Map<String, String> connections, List<Operand<?>> outputs) {
+    GraphDef built = graph.toGraphDef();
+    GraphDef.Builder connected = built.toBuilder().clearNode();
+    for (NodeDef node : built.getNodeList()) {
+      String tensor = connections.get(node.getName());
+      connected.addNode(
+          tensor == null
+              ? node
+              : NodeDef.newBuilder()
+                  .setName(node.getName())
+                  .setOp("Identity")
+                  .addInput(tensor)
+                  .putAttr("T", node.getAttrOrThrow("dtype"))
+                  .build());
+    }
+    Graph result = new Graph();
+    result.importGraphDef(connected.build());
+    return new LossGraph(
+        result,
+        outputs.stream()
+            .<Output<?>>map(output -> Adjoints.output(result, Adjoints.name(output)))
+            .toList());
+  }
+
+  @Override
+  public void close() {
+    graph.close();
+  }
+}
