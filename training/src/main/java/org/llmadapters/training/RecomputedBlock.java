@@ -1,7 +1,6 @@
 package org.llmadapters.training;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.llmadapters.graph.rewrite.BlockSite;
@@ -51,13 +50,11 @@ record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef
       BlockSite site = sites.get(i);
       String output = i == sites.size() - 1 ? site.output() : sites.get(i + 1).input();
       List<NodeDef> nodes = flow.between(List.of(site.input()), output);
-      List<String> others =
-          flow.readersOutside(
-              nodes.stream().filter(node -> !node.getName().equals(output)).toList());
+      List<String> others = flow.readersInside(nodes, output);
       if (!others.isEmpty()) {
         throw new IllegalArgumentException(
             "--gradient-checkpointing computes blocks again from their inputs, but "
-                + String.join(", ", others.stream().sorted(Comparator.naturalOrder()).toList())
+                + String.join(", ", others)
                 + " reads what is inside of "
                 + site.path());
       }
@@ -117,6 +114,6 @@ record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef
   }
 
   private String barrier() {
-    return PREFIX + input;
+    return PREFIX + input + "/again";
   }
 }

@@ -65,14 +65,16 @@ public final class GraphFlow {
         .toList();
   }
 
-  /** The readers of {@code inner} that are no part of it. */
-  public List<String> readersOutside(Collection<NodeDef> inner) {
+  /** The nodes outside of {@code piece} that read a node of it other than {@code end}. */
+  public List<String> readersInside(Collection<NodeDef> piece, String end) {
     Set<String> names = new HashSet<>();
-    inner.forEach(node -> names.add(node.getName()));
-    return inner.stream()
-        .flatMap(node -> readers.getOrDefault(node.getName(), List.of()).stream())
+    piece.forEach(node -> names.add(node.getName()));
+    return names.stream()
+        .filter(name -> !name.equals(end))
+        .flatMap(name -> readers.getOrDefault(name, List.of()).stream())
         .filter(reader -> !names.contains(reader))
         .distinct()
+        .sorted()
         .toList();
   }
 
