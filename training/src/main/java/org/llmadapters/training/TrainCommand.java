@@ -79,6 +79,7 @@ public final class TrainCommand implements Callable<Integer> {
   @Mixin private PromptFlags prompt = new PromptFlags();
   @Mixin private LoopFlags loop = new LoopFlags();
   @Mixin private OutputFlags outputs = new OutputFlags();
+  @Mixin private MemoryFlags memory = new MemoryFlags();
 
   /** Data, batches, steps and optimizer, named as in LLM-Adapters. */
   static final class LoopFlags {
@@ -274,7 +275,8 @@ public final class TrainCommand implements Callable<Integer> {
                 outputs.saveSteps, outputs.saveTotalLimit, outputs.evalSteps),
             outputs.resume,
             outputs.overwrite),
-        Compile.of(loop.compile));
+        Compile.of(loop.compile),
+        memory.toMemory());
   }
 
   private Optional<AdapterConfig> adapterConfig() throws IOException {

@@ -16,6 +16,7 @@ import org.llmadapters.eval.prompt.PromptTemplate;
  * @param schedule the learning rate
  * @param output where everything goes
  * @param compile whether XLA compiles the step
+ * @param memory what takes less memory
  */
 public record TrainingOptions(
     Model model,
@@ -24,7 +25,20 @@ public record TrainingOptions(
     OptimizerConfig optimizer,
     Schedule schedule,
     Output output,
-    Compile compile) {
+    Compile compile,
+    Memory memory) {
+
+  /** Training that takes the memory it needs to be fast. */
+  public TrainingOptions(
+      Model model,
+      Data data,
+      Loop loop,
+      OptimizerConfig optimizer,
+      Schedule schedule,
+      Output output,
+      Compile compile) {
+    this(model, data, loop, optimizer, schedule, output, compile, Memory.defaults());
+  }
 
   /**
    * What is trained.

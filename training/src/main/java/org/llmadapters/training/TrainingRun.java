@@ -296,7 +296,8 @@ public final class TrainingRun {
         options.optimizer(),
         new LearningRateSchedule(
             schedule.kind(), schedule.learningRate(), schedule.warmupSteps(), steps),
-        new ReplicatedFunction.Execution(replicas(loop.microBatchSize()), xla(options, steps)),
+        new ReplicatedFunction.Execution(
+            replicas(loop.microBatchSize()), xla(options, steps), options.memory()),
         options.output().saving());
   }
 
