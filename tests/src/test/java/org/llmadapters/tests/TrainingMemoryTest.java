@@ -1,17 +1,27 @@
 package org.llmadapters.tests;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.adapters.AdapterKind;
+import org.llmadapters.adapters.LoraConfig;
+import org.llmadapters.adapters.LoraInit;
+import org.llmadapters.adapters.LoraPatterns;
+import org.llmadapters.adapters.LoraVariant;
+import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.adapters.TrainedBias;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.graph.Weight;
@@ -19,6 +29,8 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.AdapterTrainee;
+import org.llmadapters.training.FullTrainee;
+import org.llmadapters.training.LossFunction;
 import org.llmadapters.training.OptimizerConfig;
 import org.llmadapters.training.ReplicatedFunction.Execution;
 import org.llmadapters.training.TokenBatch;
@@ -51,6 +63,9 @@ final class TrainingMemoryTest {
   private static final Memory IN_PARTS = new Memory(false, 1);
 
   private static final Memory BOTH = new Memory(true, 1);
+
+  /** Some sums of float32 are taken in another order. */
+  private static final double ROUNDING = 3e-6;
 
   @TempDir static Path shared;
 
@@ -108,23 +123,56 @@ final class TrainingMemoryTest {
   private static void assertClose(Map<String, float[]> found, Map<String, float[]> expected) {
     assertThat(found.keySet()).isEqualTo(expected.keySet());
     expected.forEach(
-        (name, gradient) -> Golden.assertClose(name, found.get(name), gradient, 2e-6));
+        (name, gradient) -> Golden.assertClose(name, found.get(name), gradient, ROUNDING));
   }
 
+  /**
+   * On OPT, whose activation is a ReLU. Others are fused with their products by TensorFlow where
+   * nothing else reads the product, which rounds differently: in the forward pass of a block that
+   * is computed again, not in one that is kept.
+   */
   @ParameterizedTest
-  @EnumSource(Architecture.class)
-  void tryall(Architecture a) throws IOException {
-    BaseModel base = base(a, WeightDtype.FLOAT32);
-    Opening opening = () -> adapter(base, AdapterKind.LORA);
+  @EnumSource(AdapterKind.class)
+  void computingBlocksAgainChangesNoBitOfAGradient(AdapterKind kind) throws IOException {
+    BaseModel base = base(Architecture.OPT, WeightDtype.BFLOAT16);
+    Opening opening = () -> adapter(base, kind);
     assertSame(
         gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
 
   @ParameterizedTest
-  @EnumSource(AdapterKind.class)
-  void computingBlocksAgainChangesNoBitOfAGradient(AdapterKind kind) throws IOException {
-    BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
-    Opening opening = () -> adapter(base, kind);
+  @EnumSource(
+      value = Architecture.class,
+      names = {"LLAMA", "QWEN3", "GEMMA", "BLOOM", "GPT_J", "GPT_NEO", "GPT_2"})
+  void computingBlocksAgainChangesGradientsByRoundingAlone(Architecture family)
+      throws IOException {
+    BaseModel base = base(family, WeightDtype.FLOAT32);
+    Opening opening = () -> adapter(base, AdapterKind.LORA);
+    assertClose(
+        gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
+  }
+
+  /** Dropout draws the same mask again; all weights, tied and untied, get their gradients. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Architecture.class,
+      names = {"LLAMA", "OPT"})
+  void allWeightsAreTrainedByRecomputedBlocksAndALossInParts(Architecture family)
+      throws IOException {
+    BaseModel base = base(family, WeightDtype.FLOAT32);
+    Opening opening = () -> FullTrainee.of(base, new SessionOptions(1));
+    Map<String, float[]> plain = gradients(opening, Memory.defaults(), false);
+    assertClose(gradients(opening, RECOMPUTED, false), plain);
+    assertClose(gradients(opening, BOTH, false), plain);
+  }
+
+  @Test
+  void aRecomputedBlockDropsTheSameElements() throws IOException {
+    BaseModel base = base(Architecture.OPT, WeightDtype.FLOAT32);
+    LoraConfig dropping =
+        new LoraConfig(3, 6, 0.4, TargetModules.of("q_proj", "v_proj", "fc1", "fc2"));
+    Opening opening =
+        () -> AdapterTrainee.open(base, dropping, null, 5, new SessionOptions(1));
     assertSame(
         gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
@@ -136,6 +184,53 @@ final class TrainingMemoryTest {
     Opening opening = () -> adapter(base, kind);
     Map<String, float[]> plain = gradients(opening, Memory.defaults(), false);
     assertClose(gradients(opening, IN_PARTS, false), plain);
-    assertClose(gradients(opening, BOTH, true), plain);
+    assertClose(gradients(opening, BOTH, false), plain);
+  }
+
+  /** Adapted and trained whole, the output layer is computed in parts as well. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void theOutputLayerIsTrainedByALossInParts(boolean whole) throws IOException {
+    BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
+    LoraConfig config =
+        new LoraConfig(
+            3,
+            6,
+            false,
+            0,
+            whole ? TargetModules.of("q_proj") : TargetModules.of("q_proj", "lm_head"),
+            LoraPatterns.NONE,
+            new LoraVariant(
+                false,
+                LoraInit.DEFAULT,
+                TrainedBias.NONE,
+                whole ? List.of("lm_head", "norm") : List.of()));
+    Opening opening = () -> AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
+    assertClose(
+        gradients(opening, IN_PARTS, false), gradients(opening, Memory.defaults(), false));
+  }
+
+  @Test
+  void compiledItIsTheSame() throws IOException {
+    BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
+    Opening opening = () -> adapter(base, AdapterKind.LORA);
+    assertClose(gradients(opening, BOTH, true), gradients(opening, Memory.defaults(), false));
+  }
+
+  @Test
+  void theLossAloneIsTheSameInParts() throws IOException {
+    BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
+    try (AdapterTrainee trainee = adapter(base, AdapterKind.PROMPT);
+        TokenBatch batch = TokenBatch.of(IDS, MASK, LABELS, 1)) {
+      LossFunction.Sum whole = loss(trainee, Memory.defaults()).of(batch);
+      LossFunction.Sum inParts = loss(trainee, IN_PARTS).of(batch);
+      assertThat(inParts.tokens()).isEqualTo(whole.tokens());
+      assertThat(inParts.loss()).isCloseTo(whole.loss(), withinPercentage(1e-4));
+    }
+  }
+
+  private static LossFunction loss(Trainee trainee, Memory memory) {
+    return new LossFunction(
+        trainee.session(), trainee.inference(), new Execution(1, false, memory));
   }
 }

@@ -156,9 +156,15 @@ public final class Sites {
         WeightDtype.of(handle.getAttrOrThrow("dtype").getType()));
   }
 
-  /** The variable whose value is an input of {@code node}. */
+  /**
+   * What tells shape and dtype of the weight that is an input of {@code node}: its variable, or the
+   * node that makes it of its codes.
+   */
   private static NodeDef variable(NodeDef node, int input, Map<String, NodeDef> nodes) {
     NodeDef read = nodes.get(TensorNames.node(node.getInput(input)));
+    if (read != null && read.getOp().equals("EnsureShape")) {
+      return read.toBuilder().putAttr("dtype", read.getAttrOrThrow("T")).build();
+    }
     NodeDef handle =
         read == null || read.getInputCount() == 0
             ? null

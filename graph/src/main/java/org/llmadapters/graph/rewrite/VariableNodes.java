@@ -47,6 +47,11 @@ public final class VariableNodes {
     return weight.node() + "/Read";
   }
 
+  /** Name of the weight whose value is the node {@code readName}. */
+  public static String weightName(String readName) {
+    return readName.substring(0, readName.lastIndexOf('/')).replace('/', '.');
+  }
+
   /** An attribute that holds a type. */
   public static AttrValue type(DataType dataType) {
     return AttrValue.newBuilder().setType(dataType).build();
