@@ -6,7 +6,9 @@ import org.tensorflow.Operand;
 import org.tensorflow.Operation;
 import org.tensorflow.Output;
 import org.tensorflow.op.Ops;
+import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
+import org.tensorflow.proto.NodeDef;
 
 /**
  * A point that some tensors pass together: what reads one of them waits for all of them, and no
@@ -31,5 +33,19 @@ final class Barrier {
                     .toArray(DataType[]::new))
             .build();
     return List.of(barrier.outputList(0, tensors.size()));
+  }
+
+  /** The same for a graph that is not there yet; its outputs are the tensors again. */
+  static NodeDef node(String name, List<String> tensors, List<DataType> types) {
+    return NodeDef.newBuilder()
+        .setName(name)
+        .setOp(OP)
+        .addAllInput(tensors)
+        .putAttr(
+            "T",
+            AttrValue.newBuilder()
+                .setList(AttrValue.ListValue.newBuilder().addAllType(types))
+                .build())
+        .build();
   }
 }

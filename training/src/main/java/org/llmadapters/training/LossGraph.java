@@ -44,7 +44,14 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
   static LossGraph build(
       GraphDef body, List<String> trained, StepShape shape, TrainingOptions.Memory memory) {
     GraphFlow flow = new GraphFlow(body);
-    List<RecomputedBlock> blocks = blocks(body, flow, trained, memory);
+    QuantizedWeights quantized = new QuantizedWeights(body, flow);
+    Set<String> differentiable = flow.behind(trained);
+    List<RecomputedBlock> blocks =
+        memory.gradientCheckpointing()
+            ? RecomputedBlock.of(body, flow, quantized).stream()
+                .filter(block -> differentiable.contains(block.output()))
+                .toList()
+            : List.of();
     OutputLayer layer = OutputLayer.of(body, flow);
     LossInParts parts = LossInParts.of(layer, shape, memory.logitsAtOnce());
     GraphDef.Builder nodes = body.toBuilder();
@@ -72,20 +79,8 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
         blocks.forEach(block -> block.pass(adjoints, connections));
       }
       outputs.addAll(byTrained(adjoints, flow, trained));
-      return connected(graph, connections, outputs);
+      return connected(quantized.apart(graph.toGraphDef()), connections, outputs);
     }
-  }
-
-  /** The blocks to compute again, from the last to the first. */
-  private static List<RecomputedBlock> blocks(
-      GraphDef body, GraphFlow flow, List<String> trained, TrainingOptions.Memory memory) {
-    if (!memory.gradientCheckpointing()) {
-      return List.of();
-    }
-    Set<String> differentiable = flow.behind(trained);
-    return RecomputedBlock.of(body, flow).stream()
-        .filter(block -> differentiable.contains(block.output()))
-        .toList();
   }
 
   private static Operand<TInt32> labels(Ops tf, StepShape shape) {
@@ -123,8 +118,7 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
 
   /** The graph with its placeholders for what was found later connected to that. */
   private static LossGraph connected(
-      Graph graph, Map<String, String> connections, List<Operand<?>> outputs) {
-    GraphDef built = graph.toGraphDef();
+      GraphDef built, Map<String, String> connections, List<Operand<?>> outputs) {
     GraphDef.Builder connected = built.toBuilder().clearNode();
     for (NodeDef node : built.getNodeList()) {
       String tensor = connections.get(node.getName());

@@ -1,6 +1,7 @@
 package org.llmadapters.training;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.llmadapters.graph.rewrite.BlockSite;
@@ -8,7 +9,6 @@ import org.llmadapters.graph.rewrite.GraphFlow;
 import org.llmadapters.graph.rewrite.NodeCopies;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.VariableNodes;
-import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
@@ -29,12 +29,14 @@ import org.tensorflow.proto.NodeDef;
  * @param input the node that the block reads
  * @param output the node with its result: what the next block reads
  * @param dtype of both
+ * @param codes the placeholders of what weights are made of, which is done again as well
  * @param nodes on the way
  */
-record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef> nodes) {
+record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef> codes, List<NodeDef> nodes) {
   private static final String PREFIX = "recompute/";
 
   RecomputedBlock {
+    codes = List.copyOf(codes);
     nodes = List.copyOf(nodes);
   }
 
@@ -43,13 +45,16 @@ record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef
    *
    * @throws IllegalArgumentException if a block gives more than its result
    */
-  static List<RecomputedBlock> of(GraphDef body, GraphFlow flow) {
+  static List<RecomputedBlock> of(GraphDef body, GraphFlow flow, QuantizedWeights quantized) {
     List<BlockSite> sites = Sites.blocks(body);
     List<RecomputedBlock> blocks = new ArrayList<>();
     for (int i = sites.size() - 1; i >= 0; i--) {
       BlockSite site = sites.get(i);
       String output = i == sites.size() - 1 ? site.output() : sites.get(i + 1).input();
-      List<NodeDef> nodes = flow.between(List.of(site.input()), output);
+      List<String> starts = new ArrayList<>(quantized.codesOf(site.path()));
+      List<NodeDef> codes = starts.stream().map(flow::node).toList();
+      starts.add(site.input());
+      List<NodeDef> nodes = flow.between(starts, output);
       List<String> others = flow.readersInside(nodes, output);
       if (!others.isEmpty()) {
         throw new IllegalArgumentException(
@@ -58,7 +63,7 @@ record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef
                 + " reads what is inside of "
                 + site.path());
       }
-      blocks.add(new RecomputedBlock(site.input(), output, site.dtype(), nodes));
+      blocks.add(new RecomputedBlock(site.input(), output, site.dtype(), codes, nodes));
     }
     return blocks;
   }
@@ -73,19 +78,16 @@ record RecomputedBlock(String input, String output, DataType dtype, List<NodeDef
             .putAttr("dtype", VariableNodes.type(dtype))
             .putAttr("shape", VariableNodes.unknownShape())
             .build());
-    copy.add(
-        NodeDef.newBuilder()
-            .setName(barrier())
-            .setOp("XlaOptimizationBarrier")
-            .addInput(input)
-            .addInput(gradient())
-            .putAttr(
-                "T",
-                AttrValue.newBuilder()
-                    .setList(AttrValue.ListValue.newBuilder().addType(dtype).addType(dtype))
-                    .build())
-            .build());
-    copy.addAll(NodeCopies.of(nodes, PREFIX, Map.of(input, barrier())));
+    List<String> together = new ArrayList<>(List.of(input, gradient()));
+    List<DataType> types = new ArrayList<>(List.of(dtype, dtype));
+    Map<String, String> replaced = new HashMap<>(Map.of(input, barrier()));
+    for (NodeDef code : codes) {
+      replaced.put(code.getName(), barrier() + ":" + together.size());
+      together.add(code.getName());
+      types.add(code.getAttrOrThrow("dtype").getType());
+    }
+    copy.add(Barrier.node(barrier(), together, types));
+    copy.addAll(NodeCopies.of(nodes, PREFIX, replaced));
     return copy;
   }
 

@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.TensorTypes;
@@ -13,7 +15,6 @@ import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.BlockSite;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
-import org.llmadapters.graph.rewrite.TensorNames;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -30,10 +31,13 @@ import org.tensorflow.types.family.TType;
 /**
  * A base graph whose blocks' linear weights are stored in codes. Where there was a variable there are
  * those of {@link Quantization#variables}; where there was its value, {@code <weight>/Read}, there is
- * the value that they stand for, under the same name and in the dtype of the model:
+ * the value that they stand for, in the dtype of the model. In the decode graph it is called {@code
+ * decode/<weight>/Read}: each of the two graphs has its own, made when the layer's input is there.
  *
  * <pre>
  *   codes, scales -- dequantize -- EnsureShape (weight/Read) -- MatMul
+ *                        :                                        |
+ *   input ...............:----------------------------------------+
  * </pre>
  *
  * <p>So everything that reads weights finds them where they always are. An {@code EnsureShape} is
@@ -73,16 +77,21 @@ public final class QuantizedGraph {
     }
     GraphDef.Builder graph = base.graphDef().toBuilder().clearNode();
     for (NodeDef node : base.graphDef().getNodeList()) {
-      if (handles.containsKey(node.getName())) {
+      Weight weight = node.getOp().equals("MatMul") ? reads.get(node.getInput(1)) : null;
+      if (weight != null) {
+        String layer = node.getName().substring(0, node.getName().lastIndexOf('/'));
+        String scope = layer.startsWith(Sites.DECODE_SCOPE) ? Sites.DECODE_SCOPE : "";
+        graph.addAllNode(dequantized(weight, quantization, scope, layer + "/input"));
+        graph.addNode(
+            node.toBuilder().setInput(1, scope + VariableNodes.readName(weight)).build());
+      } else if (handles.containsKey(node.getName())) {
         quantization
             .variables(handles.get(node.getName()))
             .forEach(variable -> graph.addNode(VariableNodes.handle(variable)));
       } else if (reads.containsKey(node.getName())) {
-        Weight weight = reads.get(node.getName());
         quantization
-            .variables(weight)
+            .variables(reads.get(node.getName()))
             .forEach(variable -> graph.addNode(VariableNodes.read(variable)));
-        graph.addAllNode(dequantized(weight, quantization));
       } else {
         graph.addNode(node);
       }
@@ -93,30 +102,46 @@ public final class QuantizedGraph {
                 weight ->
                     quantized.containsKey(weight.name())
                         ? quantization.variables(weight).stream()
-                        : java.util.stream.Stream.of(weight))
+                        : Stream.of(weight))
             .toList();
     return new BaseGraph(graph.build(), variables, base.signatures());
   }
 
-  /** What makes the value of a weight of the values of its variables. */
-  private static List<NodeDef> dequantized(Weight weight, Quantization quantization) {
-    List<Weight> variables = quantization.variables(weight);
+  /**
+   * What makes the value of a weight of the values of its variables, when there is something to
+   * multiply it with: all at once, the weights would fill the memory that their codes save.
+   *
+   * @param scope of the graph that it is for
+   * @param awaited the node that it waits for
+   */
+  private static List<NodeDef> dequantized(
+      Weight weight, Quantization quantization, String scope, String awaited) {
     Map<String, String> names = new HashMap<>();
     try (Graph graph = new Graph()) {
       Ops tf = Ops.create(graph);
       List<Operand<?>> values = new ArrayList<>();
-      for (Weight variable : variables) {
+      for (Weight variable : quantization.variables(weight)) {
         Operand<?> value =
             tf.placeholder(TensorTypes.of(variable.dtype()), Placeholder.shape(shape(variable)));
         names.put(value.asOutput().op().name(), VariableNodes.readName(variable));
         values.add(value);
       }
-      Operand<TFloat32> dequantized =
-          quantization.dequantize(tf, weight, new Values(values));
+      Set<String> variables = Set.copyOf(names.values());
       Operand<?> result =
-          tf.ensureShape(TensorTypes.cast(tf, dequantized, weight.dtype()), shape(weight));
-      names.put(result.asOutput().op().name(), VariableNodes.readName(weight));
-      return renamed(graph.toGraphDef(), weight.node() + "/dequantize/", names);
+          tf.ensureShape(
+              TensorTypes.cast(
+                  tf, quantization.dequantize(tf, weight, new Values(values)), weight.dtype()),
+              shape(weight));
+      names.put(result.asOutput().op().name(), scope + VariableNodes.readName(weight));
+      List<NodeDef> nodes = new ArrayList<>();
+      for (NodeDef node :
+          renamed(graph.toGraphDef(), scope + weight.node() + "/dequantize/", names)) {
+        nodes.add(
+            node.getInputList().stream().anyMatch(variables::contains)
+                ? node.toBuilder().addInput("^" + awaited).build()
+                : node);
+      }
+      return nodes;
     }
   }
 
@@ -183,12 +208,11 @@ public final class QuantizedGraph {
     Map<String, Weight> weights = new LinkedHashMap<>();
     for (NodeDef node : graph.getNodeList()) {
       if (node.getOp().equals(DEQUANTIZED)) {
-        String name = node.getName().substring(0, node.getName().lastIndexOf('/'));
         TensorShapeProto shape = node.getAttrOrThrow("shape").getShape();
         weights.put(
             node.getName(),
             new Weight(
-                name.replace('/', '.'),
+                VariableNodes.weightName(node.getName()),
                 WeightDtype.of(node.getAttrOrThrow("T").getType()),
                 shape.getDimList().stream().map(TensorShapeProto.Dim::getSize).toList()));
       }

@@ -28,8 +28,10 @@ public final class NodeCopies {
       NodeDef.Builder copy = node.toBuilder().setName(prefix + node.getName()).clearInput();
       for (String input : node.getInputList()) {
         String source = TensorNames.node(input);
-        if (replaced.containsKey(source)) {
-          copy.addInput(replaced.get(source));
+        String instead = replaced.get(source);
+        if (instead != null) {
+          copy.addInput(
+              TensorNames.isControl(input) ? "^" + TensorNames.node(instead) : instead);
         } else if (copied.contains(source)) {
           copy.addInput(TensorNames.isControl(input) ? "^" + prefix + source : prefix + input);
         } else {

@@ -47,9 +47,10 @@ public final class VariableNodes {
     return weight.node() + "/Read";
   }
 
-  /** Name of the weight whose value is the node {@code readName}. */
+  /** Name of the weight whose value is the node {@code readName}, in the full or decode graph. */
   public static String weightName(String readName) {
-    return readName.substring(0, readName.lastIndexOf('/')).replace('/', '.');
+    int start = readName.startsWith(Sites.DECODE_SCOPE) ? Sites.DECODE_SCOPE.length() : 0;
+    return readName.substring(start, readName.lastIndexOf('/')).replace('/', '.');
   }
 
   /** An attribute that holds a type. */
