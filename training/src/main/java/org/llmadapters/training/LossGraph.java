@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.llmadapters.graph.rewrite.GraphFlow;
 import org.llmadapters.graph.rewrite.TensorNames;
@@ -43,42 +44,53 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
    */
   static LossGraph build(
       GraphDef body, List<String> trained, StepShape shape, TrainingOptions.Memory memory) {
-    GraphFlow flow = new GraphFlow(body);
-    QuantizedWeights quantized = new QuantizedWeights(body, flow);
-    Set<String> differentiable = flow.behind(trained);
-    List<RecomputedBlock> blocks =
-        memory.gradientCheckpointing()
-            ? RecomputedBlock.of(body, flow, quantized).stream()
-                .filter(block -> differentiable.contains(block.output()))
-                .toList()
-            : List.of();
-    OutputLayer layer = OutputLayer.of(body, flow);
+    try (ForwardPass forward = ForwardPass.of(body, trained)) {
+      return build(forward, trained, shape, memory);
+    }
+  }
+
+  private static LossGraph build(
+      ForwardPass forward, List<String> trained, StepShape shape, TrainingOptions.Memory memory) {
+    QuantizedWeights quantized = new QuantizedWeights(forward.body(), forward.flow());
+    OutputLayer layer = OutputLayer.of(forward.body(), forward.flow());
     LossInParts parts = LossInParts.of(layer, shape, memory.logitsAtOnce());
-    GraphDef.Builder nodes = body.toBuilder();
-    blocks.forEach(block -> nodes.addAllNode(block.copy()));
-    if (parts.count() > 1) {
-      nodes.addAllNode(parts.copies());
+    boolean whole = parts.count() == 1;
+    List<RecomputedBlock> blocks =
+        memory.gradientCheckpointing() ? RecomputedBlock.of(forward, quantized) : List.of();
+    String end = whole ? LOGITS : layer.input();
+    Optional<Piece> behindBlocks =
+        blocks.isEmpty()
+            ? Optional.empty()
+            : Optional.of(
+                Piece.of(
+                    forward,
+                    "behind_blocks/",
+                    forward.flow().between(List.of(blocks.get(0).output()), end)));
+    GraphDef.Builder nodes = forward.body().toBuilder();
+    blocks.forEach(block -> nodes.addAllNode(block.copy(forward)));
+    behindBlocks.ifPresent(piece -> nodes.addAllNode(piece.copy(forward, Map.of())));
+    if (!whole) {
+      nodes.addAllNode(parts.copies(forward));
     }
     Map<String, String> connections = new HashMap<>();
     try (Graph graph = new Graph()) {
       graph.importGraphDef(nodes.build());
-      Adjoints adjoints = new Adjoints(graph, flow, trained);
+      Adjoints adjoints = new Adjoints(graph);
       List<Operand<?>> outputs = new ArrayList<>();
       TokenLoss loss = new TokenLoss(adjoints.tf(), labels(adjoints.tf(), shape), shape);
       Operand<TFloat32> one = adjoints.tf().constant(1f);
       outputs.add(
-          parts.count() > 1
-              ? parts.addTo(adjoints, loss, one, connections)
-              : addWhole(adjoints, loss, one));
+          whole
+              ? addWhole(forward, adjoints, loss, one)
+              : parts.addTo(forward, adjoints, loss, one, connections));
       outputs.add(loss.tokens());
-      if (!blocks.isEmpty()) {
-        String end = parts.count() > 1 ? layer.input() : LOGITS;
-        String last = blocks.get(0).output();
-        List<NodeDef> piece = flow.between(List.of(last), end);
-        adjoints.pass("gradients/output", List.of(end), adjoints.inputs(piece));
-        blocks.forEach(block -> block.pass(adjoints, connections));
-      }
-      outputs.addAll(byTrained(adjoints, flow, trained));
+      behindBlocks.ifPresent(
+          piece -> {
+            piece.connect(connections);
+            piece.pass(adjoints, end);
+          });
+      blocks.forEach(block -> block.pass(adjoints, connections));
+      outputs.addAll(byTrained(adjoints, forward.flow(), trained));
       return connected(quantized.apart(graph.toGraphDef()), connections, outputs);
     }
   }
@@ -90,9 +102,9 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
 
   /** The loss by the logits of all tokens together. */
   private static Operand<TFloat32> addWhole(
-      Adjoints adjoints, TokenLoss loss, Operand<TFloat32> by) {
+      ForwardPass forward, Adjoints adjoints, TokenLoss loss, Operand<TFloat32> by) {
     Operand<TFloat32> sum = loss.sum(adjoints.tensor(LOGITS));
-    if (adjoints.concerns(LOGITS)) {
+    if (forward.concerns(LOGITS)) {
       List<Operand<TFloating>> gradient =
           adjoints.through(
               "gradients/loss",
@@ -111,7 +123,13 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
         adjoints.known().stream().filter(tensor -> !trained.contains(tensor)).toList();
     if (!known.isEmpty()) {
       Set<String> before = flow.before(known.stream().map(TensorNames::node).toList());
-      adjoints.pass("gradients/trained", known, trained.stream().filter(before::contains).toList());
+      List<String> reached = trained.stream().filter(before::contains).toList();
+      adjoints.pass(
+          "gradients/trained",
+          known,
+          known.stream().map(adjoints::take).toList(),
+          reached,
+          reached);
     }
     return trained.stream().map(adjoints::take).toList();
   }

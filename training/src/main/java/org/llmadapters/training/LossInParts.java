@@ -50,10 +50,10 @@ final class LossInParts {
   }
 
   /** The nodes of all parts, which are to be added to the graph first. */
-  List<NodeDef> copies() {
+  List<NodeDef> copies(ForwardPass forward) {
     List<NodeDef> copies = new ArrayList<>();
     for (int part = 0; part < count(); part++) {
-      copies.addAll(layer.copy(part, new StepShape(shape.batch(), length(part))));
+      copies.addAll(layer.copy(forward, part, new StepShape(shape.batch(), length(part))));
     }
     return copies;
   }
@@ -70,11 +70,11 @@ final class LossInParts {
    * @return sum of the losses
    */
   Operand<TFloat32> addTo(
+      ForwardPass forward,
       Adjoints adjoints, TokenLoss loss, Operand<TFloat32> by, Map<String, String> connections) {
     Ops tf = adjoints.tf();
-    boolean hidden = adjoints.concerns(layer.input());
-    List<String> inputs = adjoints.inputs(layer.nodes());
-    inputs = inputs.stream().filter(input -> !input.equals(layer.input())).toList();
+    boolean hidden = forward.concerns(layer.input());
+    List<String> inputs = layer.part(forward, 0).inputs();
     List<Operand<TFloat32>> losses = new ArrayList<>();
     List<Operand<TFloating>> byHidden = new ArrayList<>();
     Map<String, Operand<TFloat32>> byInputs = new LinkedHashMap<>();
@@ -85,13 +85,16 @@ final class LossInParts {
         gate.add(hidden ? byHidden.get(part - 1) : losses.get(part - 1));
         gate.addAll(byInputs.values());
       }
+      Piece piece = layer.part(forward, part);
+      piece.connect(connections);
       connections.put(
           layer.hidden(part),
           Adjoints.name(Barrier.of(tf, layer.hidden(part) + "/barrier", gate).get(0)));
       Operand<TFloat32> sum =
-          loss.sum(adjoints.tensor(layer.logits(part)), part * columns, length(part));
+          loss.sum(adjoints.tensor(piece.copied(layer.output())), part * columns, length(part));
       losses.add(sum);
-      List<String> read = new ArrayList<>(inputs);
+      List<String> read = new ArrayList<>();
+      inputs.forEach(input -> read.add(piece.placeholder(input)));
       if (hidden) {
         read.add(layer.hidden(part));
       }

@@ -113,11 +113,16 @@ record OutputLayer(
     return weight.getAttrOrThrow("shape").getShape();
   }
 
-  /**
-   * A copy for {@code tokens} columns; {@link #hidden} stands for their hidden states, {@link
-   * #logits} are their logits.
-   */
-  List<NodeDef> copy(int part, StepShape shape) {
+  /** A part of the columns; {@link #hidden} stands for their hidden states. */
+  Piece part(ForwardPass forward, int part) {
+    return new Piece(
+        prefix(part),
+        nodes,
+        forward.inputs(nodes).stream().filter(tensor -> !tensor.equals(input)).toList());
+  }
+
+  /** The copy of {@link #part} for so many columns. */
+  List<NodeDef> copy(ForwardPass forward, int part, StepShape shape) {
     Map<String, String> replaced = new HashMap<>();
     List<NodeDef> copy = new ArrayList<>();
     copy.add(
@@ -138,18 +143,13 @@ record OutputLayer(
             .build());
     replaced.put(input, hidden(part));
     shapes.forEach(node -> replaced.put(node, prefix(part) + "shape"));
-    copy.addAll(NodeCopies.of(nodes, prefix(part), replaced));
+    copy.addAll(part(forward, part).copy(forward, replaced));
     return copy;
   }
 
   /** Stands for the hidden states of a part until they are connected: dtype [B, part, E]. */
   String hidden(int part) {
     return prefix(part) + "hidden_states";
-  }
-
-  /** The logits of a part: float32 [B, part, V]. */
-  String logits(int part) {
-    return prefix(part) + output;
   }
 
   private static String prefix(int part) {

@@ -19,7 +19,7 @@ public final class NodeCopies {
   /**
    * Copies named {@code <prefix><name>}.
    *
-   * @param replaced the new tensor, by the node whose output 0 it stands for
+   * @param replaced the new tensors by the old ones
    */
   public static List<NodeDef> of(List<NodeDef> nodes, String prefix, Map<String, String> replaced) {
     Set<String> copied = names(nodes);
@@ -28,10 +28,11 @@ public final class NodeCopies {
       NodeDef.Builder copy = node.toBuilder().setName(prefix + node.getName()).clearInput();
       for (String input : node.getInputList()) {
         String source = TensorNames.node(input);
-        String instead = replaced.get(source);
+        String instead = replaced.get(plain(input));
         if (instead != null) {
-          copy.addInput(
-              TensorNames.isControl(input) ? "^" + TensorNames.node(instead) : instead);
+          copy.addInput(instead);
+        } else if (TensorNames.isControl(input) && replaced.containsKey(source)) {
+          copy.addInput("^" + TensorNames.node(replaced.getOrDefault(source, source)));
         } else if (copied.contains(source)) {
           copy.addInput(TensorNames.isControl(input) ? "^" + prefix + source : prefix + input);
         } else {
@@ -51,10 +52,17 @@ public final class NodeCopies {
       node.getInputList().stream()
           .filter(input -> !TensorNames.isControl(input))
           .filter(input -> !inside.contains(TensorNames.node(input)))
-          .map(input -> TensorNames.output(input) == 0 ? TensorNames.node(input) : input)
+          .map(NodeCopies::plain)
           .forEach(inputs::add);
     }
     return List.copyOf(inputs);
+  }
+
+  /** The one name of a tensor: output 0 goes without a number. */
+  private static String plain(String input) {
+    return !TensorNames.isControl(input) && TensorNames.output(input) == 0
+        ? TensorNames.node(input)
+        : input;
   }
 
   private static Set<String> names(List<NodeDef> nodes) {
