@@ -4,12 +4,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.llmadapters.adapters.AdapterParameter.Initializer;
 import org.llmadapters.adapters.AdapterParameter.Initializer.Factor;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.config.TensorTypes;
+import org.llmadapters.graph.quantize.QuantizedGraph;
+import org.llmadapters.graph.rewrite.VariableNodes;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.tensorflow.Operand;
@@ -49,10 +52,19 @@ public final class InitialValues {
    */
   public static void check(AdaptedGraph adapted) {
     List<String> problems = new ArrayList<>();
+    Set<String> quantized = QuantizedGraph.dequantized(adapted.graphDef()).keySet();
     for (AdapterParameter parameter : adapted.parameters()) {
       if (parameter.initializer() instanceof Factor factor && factor.side() == Factor.Side.A) {
         String module = parameter.name().substring(0, parameter.name().indexOf(".lora_A"));
         factor.factors().problems(module).forEach(problem -> problems.add(module + ": " + problem));
+        if (factor.factors().init().takesFromBase()
+            && quantized.contains(VariableNodes.readName(factor.factors().weight()))) {
+          problems.add(
+              module
+                  + ": "
+                  + factor.factors().init().fileName()
+                  + " changes the weight, which is quantized; convert with --dtype bfloat16");
+        }
       }
     }
     if (!problems.isEmpty()) {
@@ -139,9 +151,16 @@ public final class InitialValues {
     return parameter.variable(adapted.name());
   }
 
-  /** The value of a variable of the base in float32. */
+  /** The value of a weight of the base in float32. */
   private Operand<TFloat32> wide(Weight weight) {
-    return session.tf().dtypes.cast(session.<TFloating>read(weight), TFloat32.class);
+    Operand<TFloating> value =
+        session.holds(weight.name())
+            ? session.read(weight)
+            : session.compute(
+                adapted.graphDef(),
+                VariableNodes.readName(weight),
+                "initial/" + adapted.name() + "/" + weight.node());
+    return session.tf().dtypes.cast(value, TFloat32.class);
   }
 
   private float[] value(Operand<TFloat32> operand) {

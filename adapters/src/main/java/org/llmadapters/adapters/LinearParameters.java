@@ -6,9 +6,9 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.TensorNames;
+import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.spec.WeightLayout;
 import org.tensorflow.Operand;
-import org.tensorflow.proto.NodeDef;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
 import org.tensorflow.types.family.TFloating;
@@ -46,11 +46,10 @@ final class LinearParameters implements AdapterParameters {
 
   @Override
   public Weight weightVariable() {
-    NodeDef read = splice.node(TensorNames.node(splice.node(site.node(MATMUL)).getInput(1)));
-    String handle = TensorNames.node(read.getInput(0));
+    String read = TensorNames.node(splice.node(site.node(MATMUL)).getInput(1));
     boolean outIn = site.layout() == WeightLayout.OUT_IN;
     return new Weight(
-        handle.replace('/', '.'),
+        VariableNodes.weightName(read),
         site.dtype(),
         outIn
             ? List.of(site.outFeatures(), site.inFeatures())

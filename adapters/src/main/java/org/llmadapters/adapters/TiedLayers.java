@@ -7,6 +7,7 @@ import java.util.TreeMap;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.rewrite.TensorNames;
+import org.llmadapters.graph.rewrite.VariableNodes;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 
@@ -31,7 +32,6 @@ final class TiedLayers {
   /** The name of the weight that a layer reads. */
   private static String weight(LinearSite site, Map<String, NodeDef> nodes) {
     NodeDef product = Objects.requireNonNull(nodes.get(site.node("MatMul")));
-    NodeDef read = Objects.requireNonNull(nodes.get(TensorNames.node(product.getInput(1))));
-    return TensorNames.node(read.getInput(0)).replace('/', '.');
+    return VariableNodes.weightName(TensorNames.node(product.getInput(1)));
   }
 }

@@ -18,6 +18,7 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.quantize.QuantizedGraph;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.llmadapters.graph.savedmodel.SavedModelReader;
@@ -33,7 +34,7 @@ import org.tensorflow.proto.TensorInfo;
  *
  * @param directory where it lies
  * @param config of the model
- * @param dtype of its weights
+ * @param dtype that it computes with
  * @param graph without the nodes that save and restore
  */
 public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, BaseGraph graph) {
@@ -137,7 +138,33 @@ public record BaseModel(Path directory, ModelConfig config, WeightDtype dtype, B
 
   /** Number of parameters. */
   public long parameters() {
-    return graph.weights().stream().mapToLong(Weight::elements).sum();
+    return QuantizedGraph.weights(graph).stream().mapToLong(Weight::elements).sum();
+  }
+
+  /** What the weights are stored as. */
+  public WeightFormat format() {
+    return new WeightFormat(dtype, QuantizedGraph.quantization(graph.graphDef()));
+  }
+
+  /**
+   * Does nothing if the weights are stored as they are.
+   *
+   * @param purpose what cannot be done with quantized ones
+   * @throws IllegalArgumentException if they are quantized
+   */
+  public void requireUnquantized(String purpose) {
+    format()
+        .quantization()
+        .ifPresent(
+            found -> {
+              throw new IllegalArgumentException(
+                  directory
+                      + ": its weights are stored as "
+                      + found.cliName()
+                      + ", and "
+                      + purpose
+                      + "; convert the checkpoint with --dtype bfloat16");
+            });
   }
 
   /** The model's tokenizer, if its checkpoint came with one; caller closes. */

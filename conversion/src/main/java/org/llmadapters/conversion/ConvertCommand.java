@@ -5,7 +5,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.llmadapters.graph.config.WeightDtype;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -21,7 +20,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b",
-      "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b --dtype bfloat16 --overwrite"
+      "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b --dtype bfloat16 --overwrite",
+      "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b-nf4 --dtype nf4"
     })
 @SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class ConvertCommand implements Callable<Integer> {
@@ -44,9 +44,12 @@ public final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--dtype",
       paramLabel = "TYPE",
-      converter = DtypeConverter.class,
-      description = "Dtype of the weights: float32, bfloat16 or float16. Default: as stored.")
-  private @Nullable WeightDtype dtype;
+      converter = WeightFormatConverter.class,
+      description = {
+        "Dtype of the weights: float32, bfloat16 or float16. Default: as stored.",
+        "int8 and nf4 store the blocks' linear layers in 8 or 4 bits, the rest in bfloat16, for adapters on a frozen base."
+      })
+  private @Nullable WeightFormat format;
 
   @Option(names = "--overwrite", description = "Replace what is in --output.")
   private boolean overwrite;
@@ -54,13 +57,13 @@ public final class ConvertCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Converter.Report report =
-        dtype == null
+        format == null
             ? Converter.convert(checkpoint, output, overwrite)
-            : Converter.convert(checkpoint, output, dtype, overwrite);
+            : Converter.convert(checkpoint, output, format, overwrite);
     PrintWriter out = spec.commandLine().getOut();
     out.println("model       " + output);
     out.println("parameters  " + SizeText.count(report.parameters()));
-    out.println("size        " + SizeText.bytes(report.bytes()) + ", " + report.dtype().hfName());
+    out.println("size        " + SizeText.bytes(report.bytes()) + ", " + report.format().describe());
     out.println(
         "tokenizer   "
             + report

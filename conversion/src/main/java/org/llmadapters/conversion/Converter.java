@@ -17,6 +17,7 @@ import org.llmadapters.graph.arch.Family;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.quantize.QuantizedGraph;
 import org.llmadapters.graph.savedmodel.SavedModelWriter;
 import org.llmadapters.graph.savedmodel.TensorBundleWriter;
 import org.llmadapters.graph.savedmodel.VariableSaver;
@@ -30,7 +31,8 @@ import org.llmadapters.graph.savedmodel.VariableSaver;
  *   assets.extra/    config.json, generation_config.json and the tokenizer's files, as they came
  * </pre>
  *
- * <p>Weights are streamed from file to file, whatever their size.
+ * <p>Weights are streamed from file to file, whatever their size. Quantized, those of the blocks'
+ * linear layers have several entries, as {@link QuantizedGraph} tells.
  */
 public final class Converter {
 
@@ -39,14 +41,14 @@ public final class Converter {
   /**
    * What was converted.
    *
-   * @param dtype of the weights now
+   * @param format of the weights now
    * @param parameters number of weights' elements
-   * @param bytes size of the weights in the new dtype
+   * @param bytes size of the weights in that format
    * @param dropped tensors of the checkpoint that the model does not need
    * @param tokenizer the file of the tokenizer that came along
    */
   public record Report(
-      WeightDtype dtype,
+      WeightFormat format,
       long parameters,
       long bytes,
       List<String> dropped,
@@ -58,12 +60,13 @@ public final class Converter {
 
   /**
    * Converts {@code checkpoint} to {@code output} in the dtype that it is stored in; else as {@link
-   * #convert(Path, Path, WeightDtype, boolean)}.
+   * #convert(Path, Path, WeightFormat, boolean)}.
    */
   public static Report convert(Path checkpoint, Path output, boolean overwrite) throws IOException {
     DirectoryKind.CHECKPOINT.require(checkpoint);
     HfConfig config = HfConfig.read(checkpoint);
-    return convert(checkpoint, config.model(), output, config.storedDtype(), overwrite);
+    return convert(
+        checkpoint, config.model(), output, WeightFormat.of(config.storedDtype()), overwrite);
   }
 
   /**
@@ -74,27 +77,36 @@ public final class Converter {
    *     all problems at once
    * @throws IllegalArgumentException if {@code output} is not empty and not to be overwritten
    */
-  public static Report convert(Path checkpoint, Path output, WeightDtype dtype, boolean overwrite)
+  public static Report convert(Path checkpoint, Path output, WeightFormat format, boolean overwrite)
       throws IOException {
     DirectoryKind.CHECKPOINT.require(checkpoint);
-    return convert(checkpoint, HfConfig.read(checkpoint).model(), output, dtype, overwrite);
+    return convert(checkpoint, HfConfig.read(checkpoint).model(), output, format, overwrite);
+  }
+
+  /** All weights in {@code dtype}; else as {@link #convert(Path, Path, WeightFormat, boolean)}. */
+  public static Report convert(Path checkpoint, Path output, WeightDtype dtype, boolean overwrite)
+      throws IOException {
+    return convert(checkpoint, output, WeightFormat.of(dtype), overwrite);
   }
 
   private static Report convert(
-      Path checkpoint, ModelConfig config, Path output, WeightDtype dtype, boolean overwrite)
+      Path checkpoint, ModelConfig config, Path output, WeightFormat format, boolean overwrite)
       throws IOException {
-    BaseGraph base = Architecture.build(config, dtype);
+    BaseGraph base = Architecture.build(config, format.dtype());
     try (HfCheckpoint weights = HfCheckpoint.open(checkpoint)) {
       List<String> dropped = weights.check(base.weights(), droppable(config));
       try (OutputDirectory directory = OutputDirectory.create(output, overwrite, checkpoint)) {
-        writeGraph(base, directory.path());
-        long bytes = copyWeights(base.weights(), weights, directory.path());
+        BaseGraph stored =
+            format.quantization().map(by -> QuantizedGraph.of(base, by)).orElse(base);
+        writeGraph(stored, directory.path());
+        copyWeights(base, format, weights, directory.path());
         Path assets = directory.path().resolve(ModelAssets.DIRECTORY);
         ModelAssets.copy(checkpoint, assets);
         Optional<String> tokenizer = ModelAssets.tokenizer(assets);
         directory.commit();
         long parameters = base.weights().stream().mapToLong(Weight::elements).sum();
-        return new Report(dtype, parameters, bytes, dropped, tokenizer);
+        long bytes = stored.weights().stream().mapToLong(Weight::bytes).sum();
+        return new Report(format, parameters, bytes, dropped, tokenizer);
       }
     }
   }
@@ -117,33 +129,50 @@ public final class Converter {
     SavedModelWriter.write(directory, saver.graph(), base.signatures(), saver.saverDef());
   }
 
-  private static long copyWeights(List<Weight> weights, HfCheckpoint checkpoint, Path directory)
+  private static void copyWeights(
+      BaseGraph base, WeightFormat format, HfCheckpoint checkpoint, Path directory)
       throws IOException {
-    long total = weights.stream().mapToLong(Weight::bytes).sum();
+    Set<String> quantized =
+        format.quantization().isPresent()
+            ? QuantizedGraph.quantizable(base).keySet()
+            : Set.of();
+    long total = base.weights().stream().mapToLong(Weight::bytes).sum();
     try (Progress progress = Progress.start("converting", total, "bytes");
         TensorBundleWriter bundle =
             TensorBundleWriter.create(
                 SavedModelWriter.variables(directory), TensorBundleWriter.DEFAULT_SHARD_BYTES)) {
-      for (Weight weight : weights) {
-        bundle.add(
-            weight.name(),
-            weight.dtype().dataType(),
-            weight.shape(),
-            channel -> copyWeight(checkpoint, weight, new CountingChannel(channel, progress)));
+      for (Weight weight : base.weights()) {
+        if (quantized.contains(weight.name())) {
+          new WeightQuantizer(
+                  format.quantization().orElseThrow(), checkpoint.file().path(), bundle)
+              .add(weight, out -> copyWeight(checkpoint, weight, WeightDtype.FLOAT32, out));
+          progress.advance(weight.bytes());
+        } else {
+          bundle.add(
+              weight.name(),
+              weight.dtype().dataType(),
+              weight.shape(),
+              channel ->
+                  copyWeight(
+                      checkpoint,
+                      weight,
+                      weight.dtype(),
+                      new CountingChannel(channel, progress)));
+        }
       }
       bundle.finish();
     }
-    return total;
   }
 
   private static void copyWeight(
-      HfCheckpoint checkpoint, Weight weight, WritableByteChannel channel) throws IOException {
+      HfCheckpoint checkpoint, Weight weight, WeightDtype dtype, WritableByteChannel channel)
+      throws IOException {
     var tensor =
         checkpoint
             .find(weight.name())
             .orElseThrow(
                 () ->
                     new IllegalStateException(weight.name() + " passed the check but is missing"));
-    checkpoint.file().copyTo(tensor, weight.dtype(), channel);
+    checkpoint.file().copyTo(tensor, dtype, channel);
   }
 }

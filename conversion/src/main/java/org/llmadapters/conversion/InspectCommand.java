@@ -76,7 +76,7 @@ public final class InspectCommand implements Callable<Integer> {
     AttentionConfig attention = config.attention();
     line(out, "model", model + " (" + inspection.kind().description() + ")");
     line(out, "model_type", config.modelType());
-    line(out, "dtype", inspection.dtype().hfName());
+    line(out, "dtype", inspection.format().describe());
     line(out, "vocab_size", sizes.vocabSize());
     line(out, "hidden_size", sizes.hiddenSize());
     line(out, "intermediate_size", sizes.intermediateSize());

@@ -20,7 +20,7 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.quantize.QuantizedGraph;
 import org.llmadapters.graph.rewrite.EmbeddingSite;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
@@ -30,7 +30,7 @@ import org.llmadapters.graph.rewrite.Sites;
  *
  * @param kind of the directory: a base SavedModel or a Hugging Face checkpoint
  * @param config of the model
- * @param dtype of its weights
+ * @param format of its weights
  * @param groups number of parameters by the part of the model they belong to, e.g. {@code
  *     model.layers.*.self_attn}
  * @param targets the modules that an adapter may be for
@@ -40,7 +40,7 @@ import org.llmadapters.graph.rewrite.Sites;
 public record Inspection(
     DirectoryKind kind,
     ModelConfig config,
-    WeightDtype dtype,
+    WeightFormat format,
     Map<String, Long> groups,
     List<Target> targets,
     Optional<TokenizerFile> tokenizer,
@@ -105,13 +105,18 @@ public record Inspection(
         weights.check(graph.weights(), Converter.droppable(config.model()));
       }
       return of(
-          DirectoryKind.CHECKPOINT, config.model(), config.storedDtype(), graph, model, adapter);
+          DirectoryKind.CHECKPOINT,
+          config.model(),
+          WeightFormat.of(config.storedDtype()),
+          graph,
+          model,
+          adapter);
     }
     BaseModel base = BaseModel.open(model);
     return of(
         DirectoryKind.BASE_MODEL,
         base.config(),
-        base.dtype(),
+        base.format(),
         base.graph(),
         base.assets(),
         adapter);
@@ -120,7 +125,7 @@ public record Inspection(
   private static Inspection of(
       DirectoryKind kind,
       ModelConfig config,
-      WeightDtype dtype,
+      WeightFormat format,
       BaseGraph graph,
       Path assets,
       @Nullable Path adapter)
@@ -128,9 +133,10 @@ public record Inspection(
     return new Inspection(
         kind,
         config,
-        dtype,
+        format,
         groups(
-            graph.weights(), Architecture.of(config.modelType()).spec().names().model().layers()),
+            QuantizedGraph.weights(graph),
+            Architecture.of(config.modelType()).spec().names().model().layers()),
         targets(graph),
         tokenizer(assets),
         adapter == null ? Optional.empty() : Optional.of(inspect(adapter, graph, config)));

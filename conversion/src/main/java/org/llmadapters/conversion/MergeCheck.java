@@ -102,6 +102,7 @@ public final class MergeCheck {
       case BFLOAT16 -> 1e-1;
       case FLOAT16 -> 2e-2;
       case FLOAT32 -> 1e-3;
+      case UINT8 -> throw new IllegalArgumentException("codes are not merged");
     };
   }
 

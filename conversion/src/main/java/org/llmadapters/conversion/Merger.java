@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -191,7 +190,7 @@ public final class Merger {
   }
 
   private static Optional<WeightDtype> storable(String safetensorsName) {
-    return Arrays.stream(WeightDtype.values())
+    return WeightDtype.FLOATING.stream()
         .filter(known -> known.safetensorsName().equals(safetensorsName))
         .findFirst();
   }

@@ -2,7 +2,6 @@ package org.llmadapters.training;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,12 +21,8 @@ import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
-import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
-import org.llmadapters.graph.rewrite.GraphPruner;
-import org.llmadapters.graph.rewrite.VariablesAsInputs;
-import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
 import org.tensorflow.ndarray.buffer.DataBuffers;
@@ -258,28 +253,7 @@ public final class AdapterTrainee implements Trainee {
 
   /** What a node of the training graph gives, which needs variables alone. */
   private float[] computed(String node) {
-    VariablesAsInputs part =
-        VariablesAsInputs.of(GraphPruner.keep(adapted.graphDef(), List.of(node)));
-    try (Graph graph = new Graph()) {
-      graph.importGraphDef(part.body());
-      List<Operand<?>> inputs = new ArrayList<>();
-      List<Operand<?>> arguments = new ArrayList<>();
-      for (Weight variable : part.variables()) {
-        inputs.add(graph.operation(part.input(variable)).output(0));
-        arguments.add(session.read(variable));
-      }
-      try (GraphFunction function =
-          GraphFunction.of("stored", inputs, List.of(graph.operation(node).output(0)), graph)) {
-        Operand<TFloat32> result =
-            function
-                .call(session.tf(), "stored_" + saves++, arguments, false)
-                .get(0)
-                .asOutput()
-                .op()
-                .output(0);
-        return value(session, result);
-      }
-    }
+    return value(session, session.compute(adapted.graphDef(), node, "stored_" + saves++));
   }
 
   @Override

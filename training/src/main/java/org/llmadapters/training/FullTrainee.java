@@ -42,8 +42,13 @@ public final class FullTrainee implements Trainee {
     session.declare(masters());
   }
 
-  /** The weights of {@code base}; caller closes. */
+  /**
+   * The weights of {@code base}; caller closes.
+   *
+   * @throws IllegalArgumentException if they are quantized
+   */
   public static FullTrainee of(BaseModel base, SessionOptions options) throws IOException {
+    base.requireUnquantized("--adapter full trains weights");
     ObjectNode config = HfConfig.read(base.assets()).raw().deepCopy();
     FullTrainee trainee =
         new FullTrainee(base.graph(), base.dtype(), config, base.assets(), options);

@@ -63,8 +63,15 @@ public final class ReplicatedFunction {
    *
    * @param replicas parts of a batch that run side by side
    * @param xla whether XLA compiles the function
+   * @param memory what is computed again, or in parts, to take less of it
    */
-  public record Execution(int replicas, boolean xla) {}
+  public record Execution(int replicas, boolean xla, TrainingOptions.Memory memory) {
+
+    /** As fast as it goes. */
+    public Execution(int replicas, boolean xla) {
+      this(replicas, xla, TrainingOptions.Memory.defaults());
+    }
+  }
 
   /**
    * Adds the calls to the graph of {@code model}.
@@ -94,7 +101,8 @@ public final class ReplicatedFunction {
     int part = shape.batch() / replicas;
     List<List<Output<?>>> results = new ArrayList<>();
     try (GradientFunction function =
-        GradientFunction.build(model, computation, new StepShape(part, shape.length()))) {
+        GradientFunction.build(
+            model, computation, execution.memory(), new StepShape(part, shape.length()))) {
       for (int replica = 0; replica < replicas; replica++) {
         List<Operand<?>> arguments = new ArrayList<>();
         Operand<TInt32> from = tf.constant(new int[] {replica * part, 0});

@@ -30,7 +30,7 @@ public final class StepBenchmark implements AutoCloseable {
    * of {@code config}.
    */
   public static StepBenchmark lora(
-      ModelConfig config, WeightDtype dtype, int r, int replicas, boolean xla) {
+      ModelConfig config, WeightDtype dtype, int r, ReplicatedFunction.Execution execution) {
     BaseGraph base = Architecture.build(config, dtype);
     LoraConfig lora = new LoraConfig(r, 2.0 * r, 0, TargetModules.of("q_proj", "v_proj"));
     AdaptedGraph adapted = Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING);
@@ -53,7 +53,7 @@ public final class StepBenchmark implements AutoCloseable {
             session,
             new ReplicatedFunction.Computation(adapted.graphDef(), adapted.variables(), null),
             OptimizerConfig.defaults(),
-            new ReplicatedFunction.Execution(replicas, xla));
+            execution);
     return new StepBenchmark(session, step);
   }
 

@@ -76,6 +76,7 @@ public final class TrainCommand implements Callable<Integer> {
   @Mixin private LoopFlags loop = new LoopFlags();
   @Mixin private ScheduleFlags schedule = new ScheduleFlags();
   @Mixin private OptimizerFlags optimizer = new OptimizerFlags();
+  @Mixin private MemoryFlags memory = new MemoryFlags();
 
   @Option(
       names = "--random-init",
@@ -144,7 +145,8 @@ public final class TrainCommand implements Callable<Integer> {
         optimizer.toOptimizer(lora.rates()),
         schedule.toSchedule(),
         output.toOutput(watch.toWatching()),
-        Compile.of(compile));
+        Compile.of(compile),
+        memory.toMemory());
   }
 
   private Optional<AdapterConfig> adapterConfig() throws IOException {

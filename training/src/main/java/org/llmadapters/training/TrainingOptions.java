@@ -20,6 +20,7 @@ import org.llmadapters.training.data.Buckets;
  * @param schedule the learning rate
  * @param output where everything goes, and how the run is watched
  * @param compile whether XLA compiles the step
+ * @param memory what takes less memory
  */
 public record TrainingOptions(
     Model model,
@@ -28,7 +29,20 @@ public record TrainingOptions(
     OptimizerConfig optimizer,
     Schedule schedule,
     Output output,
-    Compile compile) {
+    Compile compile,
+    Memory memory) {
+
+  /** Training that takes the memory it needs to be fast. */
+  public TrainingOptions(
+      Model model,
+      Data data,
+      Loop loop,
+      OptimizerConfig optimizer,
+      Schedule schedule,
+      Output output,
+      Compile compile) {
+    this(model, data, loop, optimizer, schedule, output, compile, Memory.defaults());
+  }
 
   public TrainingOptions {
     Watching watching = output.watching();
@@ -47,7 +61,7 @@ public record TrainingOptions(
 
   /** The same with other data. */
   TrainingOptions with(Data other) {
-    return new TrainingOptions(model, other, loop, optimizer, schedule, output, compile);
+    return new TrainingOptions(model, other, loop, optimizer, schedule, output, compile, memory);
   }
 
   /**
@@ -179,6 +193,30 @@ public record TrainingOptions(
     LearningRateSchedule over(long totalSteps) {
       long warmup = warmupRatio > 0 ? (long) Math.ceil(totalSteps * warmupRatio) : warmupSteps;
       return new LearningRateSchedule(kind, learningRate, warmup, totalSteps, ending);
+    }
+  }
+
+  /**
+   * What takes less memory, at the price of time.
+   *
+   * @param gradientCheckpointing {@code gradient_checkpointing}: keep only what the blocks read,
+   *     and compute them again for the backward pass
+   * @param logitsAtOnce most logits that a replica holds together; loss and gradients of more are
+   *     computed in parts
+   */
+  public record Memory(boolean gradientCheckpointing, long logitsAtOnce) {
+    /** 64 MiB in float32. */
+    public static final long LOGITS_AT_ONCE = 1L << 24;
+
+    public Memory {
+      if (logitsAtOnce < 1) {
+        throw new IllegalArgumentException("logits at once must be >= 1, got " + logitsAtOnce);
+      }
+    }
+
+    /** Nothing is computed twice. */
+    public static Memory defaults() {
+      return new Memory(false, LOGITS_AT_ONCE);
     }
   }
 

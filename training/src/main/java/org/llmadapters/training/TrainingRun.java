@@ -287,7 +287,8 @@ public final class TrainingRun {
         steps,
         options.optimizer(),
         options.schedule().over(steps),
-        new ReplicatedFunction.Execution(replicas(loop.microBatchSize()), xla(options, steps)));
+        new ReplicatedFunction.Execution(
+            replicas(loop.microBatchSize()), xla(options, steps), options.memory()));
   }
 
   /** As many equal parts of a micro batch as there are cores, or fewer. */

@@ -109,6 +109,9 @@ public final class ServingExport {
   public static Report export(ExportConfig config) throws IOException {
     requireNewVersion(config);
     BaseModel base = BaseModel.open(config.model());
+    if (config.merge()) {
+      base.requireUnquantized("--merge changes weights");
+    }
     if (config.adapter().isEmpty()) {
       return new ServingExport(base, null, Map.of()).write(config);
     }

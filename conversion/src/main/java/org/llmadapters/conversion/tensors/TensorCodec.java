@@ -116,6 +116,7 @@ public final class TensorCodec {
         }
         target.asShortBuffer().put(patterns);
       }
+      case UINT8 -> throw new IllegalArgumentException("codes are no elements of a tensor of floats");
     }
     target.position(target.position() + count * dtype.bytes());
   }

@@ -3,6 +3,7 @@ package org.llmadapters.graph.block;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.rewrite.BlockSite;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
@@ -25,15 +26,10 @@ import org.tensorflow.types.family.TFloating;
  *                             +----------------+         +----------+
  * </pre>
  *
- * <p>The nodes {@code <path>/hidden_states} and {@code <path>/output} are its input and its output.
+ * <p>A site: the nodes {@code <path>/hidden_states} and {@code <path>/output} are its input and its
+ * output.
  */
 final class DecoderBlock {
-  /** Name of the node that a block reads. */
-  static final String INPUT = "hidden_states";
-
-  /** Name of the node with what a block gives. */
-  static final String OUTPUT = "output";
-
   private final Module module;
   private final BlockSpec spec;
   private final ModelConfig config;
@@ -56,7 +52,7 @@ final class DecoderBlock {
   Operand<TFloating> apply(
       Operand<TFloating> input, TokenContext context, SelfAttention.@Nullable LayerCache cache) {
     Ops tf = module.tf();
-    Operand<TFloating> x = tf.withName(INPUT).identity(input);
+    Operand<TFloating> x = tf.withName(BlockSite.INPUT).identity(input);
     Operand<TFloating> y =
         switch (config.residual()) {
           case SEQUENTIAL -> {
@@ -80,7 +76,7 @@ final class DecoderBlock {
             yield mlpNorm(tf.math.add(between, mlp(between, context)));
           }
         };
-    return tf.withName(OUTPUT).identity(y);
+    return tf.withName(BlockSite.OUTPUT).identity(y);
   }
 
   private Operand<TFloating> attention(

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.AttentionConfig;
+import org.llmadapters.graph.rewrite.BlockSite;
 import org.llmadapters.graph.rewrite.Sites;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
@@ -114,7 +115,7 @@ final class LayerCopies {
       copy.setInput(i, renumber(node.getInput(i), from, to));
     }
     String scope = scope(node.getName());
-    if (to > 0 && node.getName().equals(scope + prefix + from + "/" + DecoderBlock.INPUT)) {
+    if (to > 0 && node.getName().equals(scope + prefix + from + "/" + BlockSite.INPUT)) {
       copy.setInput(0, output(scope, to - 1));
     }
     if (node.getOp().equals("VarHandleOp")) {
@@ -128,7 +129,7 @@ final class LayerCopies {
   }
 
   private String output(String scope, int layer) {
-    return scope + prefix + layer + "/" + DecoderBlock.OUTPUT;
+    return scope + prefix + layer + "/" + BlockSite.OUTPUT;
   }
 
   /** The name in layer {@code to} of what is {@code name} in layer {@code from}. */

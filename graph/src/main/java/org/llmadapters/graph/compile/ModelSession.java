@@ -9,7 +9,9 @@ import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariableNodes;
+import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
@@ -22,6 +24,7 @@ import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TString;
 import org.tensorflow.types.family.TFloating;
+import org.tensorflow.types.family.TType;
 
 /**
  * One graph and one session that hold the variables of a model. Functions that compute with them
@@ -258,6 +261,37 @@ public final class ModelSession implements AutoCloseable {
   /** The value of a declared variable, to compute with. */
   public <T extends TFloating> Operand<T> read(Weight weight) {
     return graph.operation(VariableNodes.readName(declared(weight.name()))).output(0);
+  }
+
+  /**
+   * The value of a node that depends on variables alone, to compute with.
+   *
+   * @param flat a graph whose variables are declared here
+   * @param node of that graph
+   * @param name of the call, unique in this session
+   */
+  public <T extends TType> Operand<T> compute(GraphDef flat, String node, String name) {
+    VariablesAsInputs part =
+        VariablesAsInputs.of(
+            GraphPruner.keep(GraphPruner.withoutControlEdges(flat), List.of(node)));
+    try (Graph body = new Graph()) {
+      body.importGraphDef(part.body());
+      List<Operand<?>> inputs = new ArrayList<>();
+      List<Operand<?>> arguments = new ArrayList<>();
+      for (Weight variable : part.variables()) {
+        inputs.add(body.operation(part.input(variable)).output(0));
+        arguments.add(read(variable));
+      }
+      try (GraphFunction function =
+          GraphFunction.of("value", inputs, List.of(body.operation(node).output(0)), body)) {
+        return function.call(tf, name, arguments, false).get(0).asOutput().op().output(0);
+      }
+    }
+  }
+
+  /** Whether there is a variable called {@code name}. */
+  public boolean holds(String name) {
+    return variables.containsKey(name);
   }
 
   /** Whether the variable called {@code name} is held in float32. */

@@ -5,6 +5,7 @@ import org.tensorflow.op.Ops;
 import org.tensorflow.types.TBfloat16;
 import org.tensorflow.types.TFloat16;
 import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TUint8;
 import org.tensorflow.types.family.TFloating;
 import org.tensorflow.types.family.TNumber;
 
@@ -20,15 +21,19 @@ public final class TensorTypes {
     return tf.dtypes.cast(x, of(dtype));
   }
 
-  /** TensorFlow Java's class for {@code dtype}. */
+  /**
+   * TensorFlow Java's class for {@code dtype}. That of codes is none of floating-point tensors: they
+   * are moved about like others, but computed with only where their real type is known.
+   */
   @SuppressWarnings("unchecked")
   public static Class<TFloating> of(WeightDtype dtype) {
-    Class<? extends TFloating> type =
+    Class<? extends TNumber> type =
         switch (dtype) {
           case FLOAT32 -> TFloat32.class;
           case BFLOAT16 -> TBfloat16.class;
           case FLOAT16 -> TFloat16.class;
+          case UINT8 -> TUint8.class;
         };
-    return (Class<TFloating>) type;
+    return (Class<TFloating>) (Class<?>) type;
   }
 }

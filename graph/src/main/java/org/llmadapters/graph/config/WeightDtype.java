@@ -1,16 +1,23 @@
 package org.llmadapters.graph.config;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Collectors;
 import org.tensorflow.proto.DataType;
 
 /**
- * The type a model's weights are stored and multiplied in, with its names in every format involved.
+ * The type a model's weights are stored in, with its names in every format involved. All but {@link
+ * #UINT8} are what weights are multiplied in, too.
  */
 public enum WeightDtype {
   FLOAT32("float32", "F32", DataType.DT_FLOAT, 4),
   BFLOAT16("bfloat16", "BF16", DataType.DT_BFLOAT16, 2),
-  FLOAT16("float16", "F16", DataType.DT_HALF, 2);
+  FLOAT16("float16", "F16", DataType.DT_HALF, 2),
+  /** Codes that stand for quantized weights, no weights by themselves. */
+  UINT8("uint8", "U8", DataType.DT_UINT8, 1);
+
+  /** The dtypes that weights can have as they are. */
+  public static final List<WeightDtype> FLOATING = List.of(FLOAT32, BFLOAT16, FLOAT16);
 
   private final String hfName;
   private final String safetensorsName;
@@ -44,9 +51,9 @@ public enum WeightDtype {
     return bytes;
   }
 
-  /** The dtype that Hugging Face calls {@code name}. */
+  /** The floating-point dtype that Hugging Face calls {@code name}. */
   public static WeightDtype of(String name) {
-    return Arrays.stream(values())
+    return FLOATING.stream()
         .filter(dtype -> dtype.hfName.equals(name))
         .findFirst()
         .orElseThrow(
@@ -64,6 +71,6 @@ public enum WeightDtype {
   }
 
   private static String names() {
-    return Arrays.stream(values()).map(WeightDtype::hfName).collect(Collectors.joining(", "));
+    return FLOATING.stream().map(WeightDtype::hfName).collect(Collectors.joining(", "));
   }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.tensorflow.proto.GraphDef;
@@ -38,6 +39,17 @@ public final class GraphPruner {
     graph.getNodeList().stream()
         .filter(node -> kept.contains(node.getName()))
         .forEach(result::addNode);
+    return result.build();
+  }
+
+  /** {@code graph} with nothing left in it that only orders execution. */
+  public static GraphDef withoutControlEdges(GraphDef graph) {
+    GraphDef.Builder result = graph.toBuilder().clearNode();
+    for (NodeDef node : graph.getNodeList()) {
+      List<String> inputs =
+          node.getInputList().stream().filter(input -> !TensorNames.isControl(input)).toList();
+      result.addNode(node.toBuilder().clearInput().addAllInput(inputs));
+    }
     return result.build();
   }
 }

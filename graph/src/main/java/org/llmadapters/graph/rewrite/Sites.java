@@ -94,6 +94,23 @@ public final class Sites {
     return sites;
   }
 
+  /** The decoder blocks of the full graph, from the first to the last. */
+  public static List<BlockSite> blocks(GraphDef graph) {
+    Map<String, NodeDef> nodes = nodesByName(graph);
+    List<BlockSite> sites = new ArrayList<>();
+    for (NodeDef node : graph.getNodeList()) {
+      String end = "/" + BlockSite.INPUT;
+      if (node.getName().endsWith(end) && isIdentity(node) && scope(node.getName()).isEmpty()) {
+        String path = node.getName().substring(0, node.getName().length() - end.length());
+        BlockSite site = new BlockSite(path, node.getAttrOrThrow("T").getType());
+        if (isIdentity(nodes.get(site.output()))) {
+          sites.add(site);
+        }
+      }
+    }
+    return sites;
+  }
+
   /** The lookups of the tokens' embeddings, in the full and in the decode graph. */
   public static List<EmbeddingSite> tokenEmbeddings(GraphDef graph) {
     Map<String, NodeDef> nodes = nodesByName(graph);
@@ -149,9 +166,15 @@ public final class Sites {
         WeightDtype.of(handle.getAttrOrThrow("dtype").getType()));
   }
 
-  /** The variable whose value is an input of {@code node}. */
+  /**
+   * What tells shape and dtype of the weight that is an input of {@code node}: its variable, or the
+   * node that makes it of its codes.
+   */
   private static NodeDef variable(NodeDef node, int input, Map<String, NodeDef> nodes) {
     NodeDef read = nodes.get(TensorNames.node(node.getInput(input)));
+    if (read != null && read.getOp().equals("EnsureShape")) {
+      return read.toBuilder().putAttr("dtype", read.getAttrOrThrow("T")).build();
+    }
     NodeDef handle =
         read == null || read.getInputCount() == 0
             ? null

@@ -14,6 +14,12 @@ public final class TensorNames {
     return colon < 0 ? input.substring(start) : input.substring(start, colon);
   }
 
+  /** Which of the node's outputs {@code input} is. */
+  public static int output(String input) {
+    int colon = input.indexOf(':');
+    return colon < 0 ? 0 : Integer.parseInt(input.substring(colon + 1));
+  }
+
   /** Whether {@code input} only orders execution. */
   public static boolean isControl(String input) {
     return input.startsWith("^");

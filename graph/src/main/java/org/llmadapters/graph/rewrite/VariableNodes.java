@@ -47,6 +47,12 @@ public final class VariableNodes {
     return weight.node() + "/Read";
   }
 
+  /** Name of the weight whose value is the node {@code readName}, in the full or decode graph. */
+  public static String weightName(String readName) {
+    int start = readName.startsWith(Sites.DECODE_SCOPE) ? Sites.DECODE_SCOPE.length() : 0;
+    return readName.substring(start, readName.lastIndexOf('/')).replace('/', '.');
+  }
+
   /** An attribute that holds a type. */
   public static AttrValue type(DataType dataType) {
     return AttrValue.newBuilder().setType(dataType).build();
@@ -57,6 +63,13 @@ public final class VariableNodes {
     TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
     sizes.forEach(size -> shape.addDimBuilder().setSize(size));
     return AttrValue.newBuilder().setShape(shape).build();
+  }
+
+  /** An attribute that holds a shape of which nothing is known. */
+  public static AttrValue unknownShape() {
+    return AttrValue.newBuilder()
+        .setShape(TensorShapeProto.newBuilder().setUnknownRank(true))
+        .build();
   }
 
   private static AttrValue string(String value) {

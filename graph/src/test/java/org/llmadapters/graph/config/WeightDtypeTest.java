@@ -10,11 +10,12 @@ import org.tensorflow.proto.DataType;
 import org.tensorflow.types.TBfloat16;
 import org.tensorflow.types.TFloat16;
 import org.tensorflow.types.TFloat32;
+import org.tensorflow.types.TUint8;
 
 final class WeightDtypeTest {
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "UINT8")
   void isFoundByEachOfItsNames(WeightDtype dtype) {
     assertThat(WeightDtype.of(dtype.hfName())).isEqualTo(dtype);
     assertThat(WeightDtype.of(dtype.dataType())).isEqualTo(dtype);
@@ -24,10 +25,10 @@ final class WeightDtypeTest {
   void hasTheNamesAndSizesOfTheFormats() {
     assertThat(WeightDtype.values())
         .extracting(dtype -> dtype.hfName() + " " + dtype.safetensorsName() + " " + dtype.bytes())
-        .containsExactly("float32 F32 4", "bfloat16 BF16 2", "float16 F16 2");
+        .containsExactly("float32 F32 4", "bfloat16 BF16 2", "float16 F16 2", "uint8 U8 1");
     assertThat(WeightDtype.values())
         .<Object>extracting(TensorTypes::of)
-        .containsExactly(TFloat32.class, TBfloat16.class, TFloat16.class);
+        .containsExactly(TFloat32.class, TBfloat16.class, TFloat16.class, TUint8.class);
   }
 
   @Test

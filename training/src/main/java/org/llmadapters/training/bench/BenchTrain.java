@@ -8,8 +8,10 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.training.PeakMemory;
+import org.llmadapters.training.ReplicatedFunction.Execution;
 import org.llmadapters.training.StepBenchmark;
 import org.llmadapters.training.TokenBatch;
+import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.UpdateRate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -57,6 +59,11 @@ final class BenchTrain implements Callable<Integer> {
   private int replicas;
 
   @Option(
+      names = "--gradient-checkpointing",
+      description = "Compute the blocks again in the backward pass.")
+  private boolean gradientCheckpointing;
+
+  @Option(
       names = "--steps",
       defaultValue = "30",
       description = "Measured steps (default ${DEFAULT-VALUE}).")
@@ -74,8 +81,10 @@ final class BenchTrain implements Callable<Integer> {
     json.put("sequence_length", sequenceLength);
     json.put("xla", xla);
     json.put("replicas", parts);
+    json.put("gradient_checkpointing", gradientCheckpointing);
     try (StepBenchmark benchmark =
-            StepBenchmark.lora(model.config(), model.dtype(), r, parts, xla);
+            StepBenchmark.lora(
+                model.config(), model.dtype(), r, new Execution(parts, xla, memory()));
         TokenBatch batch = randomBatch()) {
       UpdateRate rate = new UpdateRate(1, 1e-4);
       json.put(
@@ -94,6 +103,11 @@ final class BenchTrain implements Callable<Integer> {
     PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
     java.util.Objects.requireNonNull(spec).commandLine().getOut().println(json);
     return 0;
+  }
+
+  private TrainingOptions.Memory memory() {
+    return new TrainingOptions.Memory(
+        gradientCheckpointing, TrainingOptions.Memory.LOGITS_AT_ONCE);
   }
 
   private TokenBatch randomBatch() {
