@@ -176,6 +176,18 @@ final class RecipeTest {
             + " --val_set_size 120 --eval_step 80 --save_step 80 --adapter_name lora"
             + " --target_modules query_key_value,dense_4h_to_h,dense_h_to_4h --lora_r 32 --lora_alpha"
             + " 64",
+        "commonsense-lora | gptj | --batch_size 16 --num_epochs 3 --learning_rate 3e-4"
+            + " --val_set_size 120 --eval_step 80 --save_step 80 --adapter_name lora"
+            + " --target_modules q_proj,k_proj,v_proj,fc_in,fc_out --lora_r 32 --lora_alpha 64",
+        "commonsense-series | bloom | --batch_size 16 --num_epochs 3 --learning_rate 3e-4"
+            + " --val_set_size 120 --eval_step 80 --save_step 80 --adapter_name bottleneck"
+            + " --target_modules dense_4h_to_h",
+        "commonsense-series | gptj | --batch_size 16 --num_epochs 3 --learning_rate 3e-4"
+            + " --val_set_size 120 --eval_step 80 --save_step 80 --adapter_name bottleneck"
+            + " --target_modules fc_out",
+        "commonsense-parallel | bloom | --batch_size 16 --num_epochs 3 --learning_rate 3e-4"
+            + " --val_set_size 120 --eval_step 80 --save_step 80 --adapter_name bottleneck"
+            + " --use_parallel_adapter --target_modules dense_4h_to_h,dense_h_to_4h",
         "commonsense-parallel | gptj | --batch_size 16 --num_epochs 3 --learning_rate 3e-4"
             + " --val_set_size 120 --eval_step 80 --save_step 80 --adapter_name bottleneck"
             + " --use_parallel_adapter --target_modules fc_in,fc_out",
