@@ -1,55 +1,269 @@
 package org.llmadapters.training;
 
+import com.google.common.hash.Hasher;
+import java.io.Closeable;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.OptionalInt;
-import org.jspecify.annotations.Nullable;
-import org.llmadapters.conversion.tokenizer.Tokenizer;
-import org.llmadapters.conversion.tokenizer.Tokenizers;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.spec.PositionEncoding;
+import org.llmadapters.training.data.BatchConfig;
+import org.llmadapters.training.data.BatchSource;
+import org.llmadapters.training.data.Batches;
+import org.llmadapters.training.data.Buckets;
 import org.llmadapters.training.data.EncodedExamples;
-import org.llmadapters.training.data.Encoder;
 import org.llmadapters.training.data.Example;
 import org.llmadapters.training.data.ExampleEncoder;
-import org.llmadapters.training.data.TrainingFile;
-import org.llmadapters.training.data.TrainingRecord;
+import org.llmadapters.training.data.Mixture;
+import org.llmadapters.training.data.PrefetchedBatches;
+import org.llmadapters.training.data.StreamedBatches;
+import org.llmadapters.training.data.TrainValidationSplit;
+import org.llmadapters.training.records.RecordFile;
 
 /**
  * The data of a run: read, made into tokens with the model's tokenizer, and checked against the
- * model.
+ * model; all at once, or bit by bit if it is streamed.
  */
-final class RunData {
-  private RunData() {}
+final class RunData implements Closeable {
+  /** Bytes of a streamed file that tell it from another. */
+  private static final int IDENTIFYING_BYTES = 1 << 20;
+
+  private final TrainingOptions.Data options;
+  private final BatchConfig batch;
+  private final ModelText text;
+  private final PrefetchedBatches batches;
+  private final Examples examples;
 
   /**
-   * The examples of the data that {@code options} name.
+   * What is known of the examples before they are trained on.
    *
-   * @throws FormatException if they are malformed, or text data meets a model without a tokenizer
+   * @param training those in memory; empty if they are streamed
+   * @param validation those set aside
+   * @param perEpoch micro batches of an epoch, if known
+   * @param description for the log
    */
-  static EncodedExamples read(TrainingOptions options, ModelConfig config) throws IOException {
-    TrainingFile file = TrainingFile.read(options.data().file());
-    boolean text = file.records().stream().anyMatch(TrainingRecord.Alpaca.class::isInstance);
-    try (Tokenizer tokenizer = text ? requireTokenizer(options.model().assets()) : null) {
+  private record Examples(
+      List<Example> training,
+      List<Example> validation,
+      OptionalLong perEpoch,
+      String description) {}
+
+  private RunData(
+      TrainingOptions.Data options,
+      BatchConfig batch,
+      ModelText text,
+      BatchSource source,
+      Examples examples) {
+    this.options = options;
+    this.batch = batch;
+    this.text = text;
+    this.batches = new PrefetchedBatches(source, batch.microBatchSize());
+    this.examples = examples;
+  }
+
+  /**
+   * Opens the data that {@code options} name; the caller closes.
+   *
+   * @param virtualTokens positions that are not there for text
+   * @throws FormatException if data is malformed, or text meets a model without a tokenizer
+   * @throws IllegalArgumentException if options do not go together, or examples are longer than the
+   *     model can read
+   */
+  static RunData open(TrainingOptions options, ModelConfig config, int virtualTokens)
+      throws IOException {
+    TrainingOptions.Data data = options.data();
+    if (data.shuffleBuffer().isPresent() && options.loop().maxSteps() == 0) {
+      throw new IllegalArgumentException(
+          "--streaming needs --max-steps: how long an epoch is, is known only when it ends");
+    }
+    BatchConfig batch =
+        new BatchConfig(
+            options.loop().microBatchSize(),
+            Buckets.upTo(data.cutoffLen()),
+            config.tokenIds().padding(),
+            options.loop().shuffle(),
+            options.loop().seed());
+    ModelText text = new ModelText(options.model().assets(), data.chatTemplate());
+    try {
       ExampleEncoder encoder =
           new ExampleEncoder(
-              encoder(tokenizer),
-              eos(config, tokenizer),
+              text::encode,
+              data.trainOnInputs() ? text::whole : text::turns,
+              eos(config, text),
               config.sizes().vocabSize(),
-              options.data().template(),
-              options.data().cutoffLen(),
-              options.data().trainOnInputs());
-      return encoder.encode(file);
+              data.template(),
+              data.cutoffLen(),
+              data.trainOnInputs());
+      List<RecordFile> files = new ArrayList<>();
+      for (DataFile file : data.files()) {
+        files.add(RecordFile.of(file.file()));
+      }
+      return data.shuffleBuffer().isPresent()
+          ? streamed(data, batch, text, encoder, files, config, virtualTokens)
+          : inMemory(data, batch, text, encoder, files, config, virtualTokens);
+    } catch (IOException | RuntimeException e) {
+      text.close();
+      throw e;
+    }
+  }
+
+  private static RunData inMemory(
+      TrainingOptions.Data data,
+      BatchConfig batch,
+      ModelText text,
+      ExampleEncoder encoder,
+      List<RecordFile> files,
+      ModelConfig config,
+      int virtualTokens)
+      throws IOException {
+    List<List<Example>> read = new ArrayList<>();
+    int truncated = 0;
+    int dropped = 0;
+    int longest = 0;
+    for (RecordFile file : files) {
+      EncodedExamples encoded = EncodedExamples.read(file, encoder, data.skipBadRecords());
+      read.add(encoded.examples());
+      truncated += encoded.truncated();
+      dropped += encoded.dropped();
+      longest = Math.max(longest, encoded.longest());
+    }
+    requireFit(longest, config, virtualTokens);
+    TrainValidationSplit split = TrainValidationSplit.of(read, data.valSetSize(), batch.seed());
+    Mixture mixture = Mixture.of(split.sizes(), weights(data));
+    Batches batches = new Batches(split.training(), mixture, batch);
+    StringBuilder description =
+        new StringBuilder(
+            String.format(
+                Locale.ROOT,
+                "%d examples, %d truncated, %d dropped",
+                split.training().size(),
+                truncated,
+                dropped));
+    for (int i = 0; i < files.size() && files.size() > 1; i++) {
+      Mixture.Part part = mixture.parts().get(i);
+      description.append(
+          String.format(
+              Locale.ROOT,
+              "; %s: %d examples, %d per epoch",
+              files.get(i).file(),
+              part.size(),
+              part.drawn()));
+    }
+    return new RunData(
+        data,
+        batch,
+        text,
+        batches,
+        new Examples(
+            split.training(),
+            split.validation(),
+            OptionalLong.of(batches.perEpoch()),
+            description.toString()));
+  }
+
+  private static RunData streamed(
+      TrainingOptions.Data data,
+      BatchConfig batch,
+      ModelText text,
+      ExampleEncoder encoder,
+      List<RecordFile> files,
+      ModelConfig config,
+      int virtualTokens)
+      throws IOException {
+    requireFit(data.cutoffLen(), config, virtualTokens);
+    StreamedBatches batches =
+        new StreamedBatches(
+            files,
+            weights(data),
+            encoder,
+            new StreamedBatches.Streaming(
+                data.shuffleBuffer().getAsInt(), data.valSetSize(), data.skipBadRecords()),
+            batch);
+    return new RunData(
+        data,
+        batch,
+        text,
+        batches,
+        new Examples(
+            List.of(),
+            batches.validation(),
+            OptionalLong.empty(),
+            "examples streamed from " + files.size() + (files.size() == 1 ? " file" : " files")));
+  }
+
+  private static List<OptionalDouble> weights(TrainingOptions.Data data) {
+    return data.files().stream().map(DataFile::weight).toList();
+  }
+
+  /** Micro batches to train on. */
+  PrefetchedBatches batches() {
+    return batches;
+  }
+
+  /** How examples are put into them. */
+  BatchConfig batch() {
+    return batch;
+  }
+
+  /** Examples that are not trained on. */
+  List<Example> validation() {
+    return examples.validation();
+  }
+
+  /** Micro batches of an epoch, if that is known. */
+  OptionalLong perEpoch() {
+    return examples.perEpoch();
+  }
+
+  /** How many examples there are, for the log. */
+  String description() {
+    return examples.description();
+  }
+
+  /** Puts into {@code hasher} what decides which examples are trained on. */
+  void identify(Hasher hasher) throws IOException {
+    for (Example example : examples.training()) {
+      hasher.putInt(example.length());
+      for (int id : example.inputIds()) {
+        hasher.putInt(id);
+      }
+      for (int label : example.labels()) {
+        hasher.putInt(label);
+      }
+    }
+    if (options.files().stream().anyMatch(file -> file.weight().isPresent())) {
+      hasher.putString(weights(options).toString(), StandardCharsets.UTF_8);
+    }
+    if (options.shuffleBuffer().isPresent()) {
+      hasher.putString(
+          List.of(
+                  options.template(),
+                  options.chatTemplate(),
+                  options.trainOnInputs(),
+                  options.valSetSize(),
+                  options.skipBadRecords(),
+                  options.shuffleBuffer())
+              .toString(),
+          StandardCharsets.UTF_8);
+      for (DataFile file : options.files()) {
+        hasher.putLong(Files.size(file.file()));
+        try (InputStream bytes = Files.newInputStream(file.file())) {
+          hasher.putBytes(bytes.readNBytes(IDENTIFYING_BYTES));
+        }
+      }
     }
   }
 
   /** Beyond its last learned position a model has nothing to look up. */
-  static void requireFit(List<Example> examples, ModelConfig config, int virtualTokens) {
-    int longest = examples.stream().mapToInt(Example::length).max().orElse(0);
+  private static void requireFit(int longest, ModelConfig config, int virtualTokens) {
     int most = config.sizes().maxPositionEmbeddings() - virtualTokens;
     if (Architecture.of(config.modelType()).spec().positions() == PositionEncoding.LEARNED
         && longest > most) {
@@ -65,38 +279,24 @@ final class RunData {
     }
   }
 
-  private static Tokenizer requireTokenizer(Path assets) throws IOException {
-    return Tokenizers.load(assets)
-        .orElseThrow(
-            () ->
-                new FormatException(
-                    assets,
-                    "no tokenizer, which text data needs; add tokenizer.json or tokenizer.model to the checkpoint and convert"
-                        + " again, or train on pre-tokenized data"));
-  }
-
-  private static Encoder encoder(@Nullable Tokenizer tokenizer) {
-    if (tokenizer == null) {
-      return text -> {
-        throw new IllegalStateException("pre-tokenized data needs no tokenizer");
-      };
-    }
-    return text -> tokenizer.encode(text, true);
-  }
-
   /**
    * The id that ends an example: the model's, else the tokenizer's. Pre-tokenized examples are
    * never ended by us.
    */
-  private static int eos(ModelConfig config, @Nullable Tokenizer tokenizer) {
+  private static int eos(ModelConfig config, ModelText text) {
     List<Integer> eos = config.tokenIds().eos();
-    if (!eos.isEmpty()) {
-      return eos.get(0);
-    }
-    OptionalInt own = tokenizer == null ? OptionalInt.of(0) : tokenizer.eosId();
-    return own.orElseThrow(
-        () ->
-            new IllegalArgumentException(
-                "neither config.json nor the tokenizer names an eos_token_id"));
+    return eos.isEmpty()
+        ? text.eosId()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "neither config.json nor the tokenizer names an eos_token_id"))
+        : eos.get(0);
+  }
+
+  @Override
+  public void close() throws IOException {
+    batches.close();
+    text.close();
   }
 }

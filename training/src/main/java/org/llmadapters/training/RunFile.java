@@ -4,10 +4,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.google.common.base.Joiner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +31,12 @@ public final class RunFile {
   /** Name of the file in a run's folder. */
   static final String NAME = "run.json";
 
+  /**
+   * Stands between the values of an option that may be given several times, where they are one
+   * text; no value has one in it.
+   */
+  static final String SEPARATOR = "\n";
+
   /** Options that belong to one start of a run, not to the run. */
   private static final Set<String> NOT_STORED =
       Set.of("config", "resume", "overwrite", "help", "version", "verbose");
@@ -47,7 +55,11 @@ public final class RunFile {
     for (OptionSpec option : command.options()) {
       Object value = option.getValue();
       if (value != null && !NOT_STORED.contains(key(option))) {
-        values.put(key(option), value.toString());
+        values.put(
+            key(option),
+            value instanceof Iterable<?> several
+                ? Joiner.on(SEPARATOR).join(several)
+                : value.toString());
       }
     }
     return new RunFile(values);
@@ -61,7 +73,14 @@ public final class RunFile {
   /** Writes it into the folder of a run. */
   void write(Path folder) throws IOException {
     ObjectNode json = Json.object();
-    values.forEach(json::put);
+    for (Map.Entry<String, String> value : values.entrySet()) {
+      String[] several = value.getValue().split(SEPARATOR, -1);
+      if (several.length == 1) {
+        json.put(value.getKey(), value.getValue());
+      } else {
+        Arrays.stream(several).forEach(json.putArray(value.getKey())::add);
+      }
+    }
     Json.write(folder.resolve(NAME), json);
   }
 
@@ -92,7 +111,13 @@ public final class RunFile {
       throw new FormatException(file, "expected a list of options such as \"learning-rate: 3e-4\"");
     }
     Set<String> known = new TreeSet<>();
-    command.options().forEach(option -> known.add(key(option)));
+    Set<String> several = new TreeSet<>();
+    for (OptionSpec option : command.options()) {
+      known.add(key(option));
+      if (option.splitRegex().equals(SEPARATOR)) {
+        several.add(key(option));
+      }
+    }
     List<String> problems = new ArrayList<>();
     Map<String, String> values = new LinkedHashMap<>();
     for (Map.Entry<String, JsonNode> field : root.properties()) {
@@ -108,7 +133,7 @@ public final class RunFile {
       } else if (field.getValue().isContainerNode() && !field.getValue().isArray()) {
         problems.add(field.getKey() + ": expected one value");
       } else {
-        values.put(key, text(field.getValue()));
+        values.put(key, text(field.getValue(), several.contains(key) ? SEPARATOR : ","));
       }
     }
     if (!problems.isEmpty()) {
@@ -117,13 +142,13 @@ public final class RunFile {
     return values;
   }
 
-  private static String text(JsonNode value) {
+  private static String text(JsonNode value, String separator) {
     if (!value.isArray()) {
       return value.asText();
     }
     List<String> items = new ArrayList<>();
     value.forEach(item -> items.add(item.asText()));
-    return String.join(",", items);
+    return String.join(separator, items);
   }
 
   private static String key(OptionSpec option) {

@@ -11,6 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.training.data.Batch;
+import org.llmadapters.training.data.BatchSource;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Example;
 import org.slf4j.Logger;
@@ -27,7 +28,7 @@ final class Trainer {
 
   private final Trainee trainee;
   private final TrainingConfig config;
-  private final Batches batches;
+  private final BatchSource batches;
   private final List<Batch> validation;
   private final Checkpoints checkpoints;
   private final Path metricsFile;
@@ -36,7 +37,7 @@ final class Trainer {
   private volatile boolean stopRequested;
 
   /**
-   * A run of {@code config} over {@code examples}.
+   * A run of {@code config} over {@code batches}.
    *
    * @param validation examples whose loss is reported and that are not trained on; may be empty
    * @param output folder of the run
@@ -45,13 +46,13 @@ final class Trainer {
   Trainer(
       Trainee trainee,
       TrainingConfig config,
-      List<Example> examples,
+      BatchSource batches,
       List<Example> validation,
       Path output,
       String run) {
     this.trainee = trainee;
     this.config = config;
-    this.batches = new Batches(examples, config.batch());
+    this.batches = batches;
     this.validation =
         validation.isEmpty()
             ? List.of()
@@ -143,7 +144,7 @@ final class Trainer {
       done++;
       loss = outcome.loss();
       requireFinite(outcome, done);
-      double epoch = (double) done * config.accumulation() / batches.perEpoch();
+      double epoch = batches.epochs(done * config.accumulation());
       double speed = (tokens - before) / seconds(stepNanos);
       metrics.write(
           new StepMetrics(

@@ -19,12 +19,6 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
-import org.llmadapters.training.data.BatchConfig;
-import org.llmadapters.training.data.Batches;
-import org.llmadapters.training.data.Buckets;
-import org.llmadapters.training.data.EncodedExamples;
-import org.llmadapters.training.data.Example;
-import org.llmadapters.training.data.TrainValidationSplit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -79,24 +73,18 @@ public final class TrainingRun {
   static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
     Path output = options.output().directory();
     check(output, options.output());
-    try (Trainee trainee = open(options)) {
-      ModelConfig config = config(options);
-      EncodedExamples encoded = RunData.read(options, config);
-      RunData.requireFit(
-          encoded.examples(), config, Sites.virtualTokens(trainee.training().graph()));
-      TrainValidationSplit split =
-          TrainValidationSplit.of(
-              encoded.examples(), options.data().valSetSize(), options.loop().seed());
-      TrainingConfig training = training(options, config, split.training());
+    try (Trainee trainee = open(options);
+        RunData data =
+            RunData.open(
+                options, config(options), Sites.virtualTokens(trainee.training().graph()))) {
+      TrainingConfig training = training(options, data);
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
-          "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} examples",
+          "trainable parameters {} of {} ({}); {}; {} steps of {} examples",
           trainable,
           trainee.totalParameters(),
           percent(trainable, trainee.totalParameters()),
-          split.training().size(),
-          encoded.truncated(),
-          encoded.dropped(),
+          data.description(),
           training.totalSteps(),
           options.loop().batchSize());
       Files.createDirectories(output);
@@ -110,10 +98,10 @@ public final class TrainingRun {
           new Trainer(
               trainee,
               training,
-              split.training(),
-              split.validation(),
+              data.batches(),
+              data.validation(),
               output,
-              fingerprint(options, training, split.training()));
+              fingerprint(options, training, data));
       Trainer.Result result = trainer.train(options.output().resume());
       Summary summary =
           new Summary(
@@ -128,7 +116,10 @@ public final class TrainingRun {
         trainee.save(output);
         RunSummary.write(output, summary);
       }
-      log.info("{} shapes compiled", result.compiledShapes());
+      log.info(
+          "{} shapes compiled; waited {} s for data",
+          result.compiledShapes(),
+          String.format(Locale.ROOT, "%.1f", data.batches().waitedSeconds()));
       return summary;
     }
   }
@@ -184,25 +175,16 @@ public final class TrainingRun {
     return HfConfig.read(options.model().assets()).model();
   }
 
-  private static TrainingConfig training(
-      TrainingOptions options, ModelConfig config, List<Example> examples) {
+  private static TrainingConfig training(TrainingOptions options, RunData data) {
     TrainingOptions.Loop loop = options.loop();
-    BatchConfig batch =
-        new BatchConfig(
-            loop.microBatchSize(),
-            Buckets.upTo(options.data().cutoffLen()),
-            config.tokenIds().padding(),
-            loop.shuffle(),
-            loop.seed());
     int accumulation = loop.batchSize() / loop.microBatchSize();
-    long perEpoch = new Batches(examples, batch).perEpoch();
     long steps =
         loop.maxSteps() > 0
             ? loop.maxSteps()
-            : (perEpoch * loop.numEpochs() + accumulation - 1) / accumulation;
+            : (data.perEpoch().orElseThrow() * loop.numEpochs() + accumulation - 1) / accumulation;
     TrainingOptions.Schedule schedule = options.schedule();
     return new TrainingConfig(
-        batch,
+        data.batch(),
         accumulation,
         steps,
         options.optimizer(),
@@ -233,8 +215,8 @@ public final class TrainingRun {
    * Identifies what decides the course of a run, so that a checkpoint of another one is not resumed
    * by mistake.
    */
-  private static String fingerprint(
-      TrainingOptions options, TrainingConfig training, List<Example> examples) throws IOException {
+  private static String fingerprint(TrainingOptions options, TrainingConfig training, RunData data)
+      throws IOException {
     Hasher hasher = Hashing.sha256().newHasher();
     // The index holds a checksum of every weight.
     Path weights = options.model().directory().resolve("variables").resolve("variables.index");
@@ -251,15 +233,7 @@ public final class TrainingRun {
                 training.schedule())
             .toString(),
         StandardCharsets.UTF_8);
-    for (Example example : examples) {
-      hasher.putInt(example.length());
-      for (int id : example.inputIds()) {
-        hasher.putInt(id);
-      }
-      for (int label : example.labels()) {
-        hasher.putInt(label);
-      }
-    }
+    data.identify(hasher);
     return hasher.hash().toString().substring(0, 16);
   }
 }
