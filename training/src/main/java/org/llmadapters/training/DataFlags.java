@@ -16,6 +16,7 @@ final class DataFlags {
       paramLabel = "FILE[=WEIGHT]",
       required = true,
       split = RunFile.SEPARATOR,
+      hideParamSyntax = true,
       description =
           "JSON or JSONL (instruction and output, messages, conversations, text, input_ids), CSV, Parquet or plain text, also .gz. Several are mixed; WEIGHT is the share of a file in an epoch.")
   private List<String> files = new ArrayList<>();

@@ -26,13 +26,25 @@ final class ModelText implements Closeable {
   private @Nullable Tokenizer tokenizer;
   private @Nullable ChatTemplate chat;
 
-  /**
-   * @param assets the folder with the model's tokenizer
-   * @param chatTemplate what to use in place of the model's own
-   */
-  ModelText(Path assets, Optional<String> chatTemplate) {
+  private ModelText(Path assets, Optional<String> chatTemplate) {
     this.assets = assets;
     this.chatTemplate = chatTemplate;
+  }
+
+  /**
+   * For a model; the caller closes.
+   *
+   * @param assets the folder with the model's tokenizer
+   * @param chatTemplate what to use in place of the model's own; it is opened at once
+   * @throws IllegalArgumentException if there is no such chat template
+   * @throws FormatException if it is malformed
+   */
+  static ModelText of(Path assets, Optional<String> chatTemplate) throws IOException {
+    ModelText text = new ModelText(assets, chatTemplate);
+    if (chatTemplate.isPresent()) {
+      text.chat = ChatTemplate.load(chatTemplate, assets);
+    }
+    return text;
   }
 
   /**

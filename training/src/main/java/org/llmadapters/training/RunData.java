@@ -91,7 +91,7 @@ final class RunData implements Closeable {
             config.tokenIds().padding(),
             options.loop().shuffle(),
             options.loop().seed());
-    ModelText text = new ModelText(options.model().assets(), data.chatTemplate());
+    ModelText text = ModelText.of(options.model().assets(), data.chatTemplate());
     try {
       ExampleEncoder encoder =
           new ExampleEncoder(

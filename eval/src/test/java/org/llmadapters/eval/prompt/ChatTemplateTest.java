@@ -89,8 +89,16 @@ final class ChatTemplateTest {
 
     assertThat(own().render(TWO_TURNS, false))
         .isEqualTo(
-            "<s><user 2024>\n2 + 3 {{ 7*7 }}?<end>\n<model 2024>\n5<end>\n"
-                + "<user 2024>\nTwice?<end>\n<model 2024>\n10<end>\n");
+            """
+            <s><user 2024>
+            2 + 3 {{ 7*7 }}?<end>
+            <model 2024>
+            5<end>
+            <user 2024>
+            Twice?<end>
+            <model 2024>
+            10<end>
+            """);
     assertThat(own().prompt(" Hi ")).isEqualTo("<s><user 2024>\nHi<end>\n<model 2024>\n");
   }
 

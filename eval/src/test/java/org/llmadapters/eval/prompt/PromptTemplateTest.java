@@ -170,8 +170,8 @@ final class PromptTemplateTest {
         write(
             """
             {"description": "Short.",
-             "prompt_input": "{{Q}} {instruction} ({input})\nA:",
-             "prompt_no_input": "{{Q}} {instruction}\nA:",
+             "prompt_input": "{{Q}} {instruction} ({input})\\nA:",
+             "prompt_no_input": "{{Q}} {instruction}\\nA:",
              "response_split": "A:"}
             """);
 

@@ -2,6 +2,7 @@ package org.llmadapters.training.data;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -121,7 +122,12 @@ final class ExampleReader implements Closeable {
       ended = next.isEmpty();
     }
     // Tokenizers may be used by several threads at once, and take most of the time.
-    List<Outcome> outcomes = some.parallelStream().map(this::encode).toList();
+    List<Outcome> outcomes;
+    try {
+      outcomes = some.parallelStream().map(this::encode).toList();
+    } catch (UncheckedIOException e) { // where a tokenizer is opened only now
+      throw e.getCause();
+    }
     for (int i = 0; i < some.size(); i++) {
       records++;
       ReadRecord record = some.get(i);

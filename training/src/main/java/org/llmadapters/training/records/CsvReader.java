@@ -40,6 +40,7 @@ final class CsvReader implements RecordReader {
         de.siegmar.fastcsv.reader.CsvReader.builder()
             .detectBomHeader(false)
             .extraFieldStrategy(FieldMismatchStrategy.IGNORE)
+            .allowUnclosedQuote(false)
             .missingFieldStrategy(FieldMismatchStrategy.IGNORE)
             .maxBufferSize(MAX_CHARACTERS)
             .ofCsvRecord(TextFile.open(file))

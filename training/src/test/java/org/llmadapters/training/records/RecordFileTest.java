@@ -147,7 +147,7 @@ final class RecordFileTest {
 
     assertThatThrownBy(() -> records(file))
         .isInstanceOf(FormatException.class)
-        .hasMessageStartingWith(file + ": record 2: not valid JSON at line 1, column 31: ");
+        .hasMessageStartingWith(file + ": record 2: not valid JSON at line 1, column 30: ");
   }
 
   @Test
@@ -155,19 +155,23 @@ final class RecordFileTest {
     Path file =
         write(
             "train.csv",
-            "\uFEFFid,instruction,output,input\r\n"
-                + "1,2 + 3?,5,\n"
-                + "2,\"Add, \"\"now\"\":\",\"3\n\n4\",\"1, 2\"\n"
-                + "\n"
-                + "3,too few\n"
-                + "4,a,b,c,d\n");
+            """
+            \uFEFFid,instruction,output,input
+            1,2 + 3?,5,
+            2,"Add, ""now"":","3
+
+            4","1, 2"
+
+            3,too few
+            4,a,b,c,d
+            """);
 
     assertThat(records(file))
         .containsExactly(
             new Alpaca("2 + 3?", "", "5"), new Alpaca("Add, \"now\":", "1, 2", "3\n\n4"));
     assertThat(problems(file))
         .containsExactly("line 7: 2 cells, expected 4", "line 8: 5 cells, expected 4");
-    assertThat(records(write("text.CSV", "text\nOnce\n")))
+    assertThat(records(write("text.CSV", "text\r\nOnce\r\n")))
         .containsExactly(new Text("Once", true, true));
   }
 
@@ -249,7 +253,7 @@ final class RecordFileTest {
       all.append(piece.text());
     }
     assertThat(all).hasToString(text);
-    assertThat(((Text) pieces.get(0)).text()).hasSize(65_535 + 16).endsWith("a time\n");
+    assertThat(((Text) pieces.get(0)).text()).hasSize((1 << 16) + 16).endsWith("a time\n");
     assertThat(((Text) pieces.get(1)).text()).startsWith("Once").endsWith("\n\n");
     assertThat(((Text) pieces.get(2)).text()).hasSize(1 << 20);
   }
