@@ -86,8 +86,8 @@ final class TrainingDataTest {
     Path tokens =
         write("tokens.jsonl", "{\"input_ids\": " + inputIds + ", \"labels\": " + labels + "}\n");
 
-    train(chat, "chat", 1, "--batch-size=1", "--micro-batch-size=1");
-    train(tokens, "tokens", 1, "--batch-size=1", "--micro-batch-size=1");
+    train(chat, "chat", 1);
+    train(tokens, "tokens", 1);
 
     assertThat(metrics("chat")).isEqualTo(metrics("tokens"));
   }

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +58,7 @@ public final class RunFile {
       if (value != null && !NOT_STORED.contains(key(option))) {
         values.put(
             key(option),
-            value instanceof Iterable<?> several
+            value instanceof Collection<?> several
                 ? Joiner.on(SEPARATOR).join(several)
                 : value.toString());
       }

@@ -44,7 +44,7 @@ final class BadRecords {
 
   /** Says which ones were left out. */
   void warn() {
-    if (!problems.isEmpty()) {
+    if (skipped && !problems.isEmpty()) {
       log.warn(
           "{}: {}", file.file(), problems.report(problems.counted("bad record") + " skipped", ""));
     }

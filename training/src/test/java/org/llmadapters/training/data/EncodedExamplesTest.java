@@ -79,7 +79,7 @@ final class EncodedExamplesTest {
     int[] tokens =
         encoded.examples().stream().flatMapToInt(e -> IntStream.of(e.inputIds())).toArray();
     assertThat(tokens)
-        .containsExactly(
+        .isEqualTo(
             IntStream.concat(IntStream.concat(IntStream.of(BOS), text.chars()), IntStream.of(EOS))
                 .toArray());
     assertThat(encoded.examples().subList(0, encoded.examples().size() - 1))
