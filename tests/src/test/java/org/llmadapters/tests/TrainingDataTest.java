@@ -97,16 +97,21 @@ final class TrainingDataTest {
     Path first = tokens("first.jsonl", 0, 11);
     Path second = tokens("second.jsonl", 20, 7);
     Object[] stream = {
-      "--data", second + "=1", "--streaming", "--shuffle-buffer=5", "--val-set-size=2",
-      "--eval-steps=3", "--save-steps=2", "--save-total-limit=9"
+      "--data",
+      second + "=1",
+      "--streaming",
+      "--shuffle-buffer=5",
+      "--val-set-size=2",
+      "--eval-steps=3",
+      "--save-steps=2",
+      "--save-total-limit=9"
     };
     Path weighted = Path.of(first + "=3");
 
     train(weighted, "whole", 6, stream);
     Path resumed = Files.createDirectory(directory.resolve("resumed"));
     copy(directory.resolve("whole/checkpoint-2"), resumed.resolve("checkpoint-2"));
-    Files.copy(
-        directory.resolve("whole/metrics.jsonl"), resumed.resolve("metrics.jsonl"));
+    Files.copy(directory.resolve("whole/metrics.jsonl"), resumed.resolve("metrics.jsonl"));
     Files.copy(directory.resolve("whole/run.json"), resumed.resolve("run.json"));
     train(weighted, "resumed", 6, with(stream, "--resume"));
 
@@ -179,8 +184,16 @@ final class TrainingDataTest {
   private Object[] trainLine(Path data, Object... more) {
     return with(
         new Object[] {
-          "train", "--model", base, "--data", data, "--adapter=lora", "--r=2",
-          "--target-modules=q_proj", "--output", directory.resolve("output")
+          "train",
+          "--model",
+          base,
+          "--data",
+          data,
+          "--adapter=lora",
+          "--r=2",
+          "--target-modules=q_proj",
+          "--output",
+          directory.resolve("output")
         },
         more);
   }
@@ -189,9 +202,20 @@ final class TrainingDataTest {
     CommandRun.succeed(
         with(
             new Object[] {
-              "train", "--model", base, "--data", data, "--adapter=lora", "--r=2",
-              "--target-modules=q_proj", "--compile=off", "--max-steps=" + steps,
-              "--batch-size=2", "--micro-batch-size=2", "--output", directory.resolve(output)
+              "train",
+              "--model",
+              base,
+              "--data",
+              data,
+              "--adapter=lora",
+              "--r=2",
+              "--target-modules=q_proj",
+              "--compile=off",
+              "--max-steps=" + steps,
+              "--batch-size=2",
+              "--micro-batch-size=2",
+              "--output",
+              directory.resolve(output)
             },
             more));
   }
@@ -200,7 +224,12 @@ final class TrainingDataTest {
     return CommandRun.succeed(
         with(
             new Object[] {
-              "generate", "--model", base, "--prompt", prompt, "--max-new-tokens=12",
+              "generate",
+              "--model",
+              base,
+              "--prompt",
+              prompt,
+              "--max-new-tokens=12",
               "--compile=off"
             },
             more));

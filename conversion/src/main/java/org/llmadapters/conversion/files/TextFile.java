@@ -31,14 +31,12 @@ public final class TextFile {
    * java.nio.charset.CharacterCodingException} where the text is not UTF-8, and {@link
    * FormatException} where it is not sound gzip or grows to more than 100 times its size.
    *
-   * @throws FormatException if there is no such file, or its name ends in {@code .gz} and it is not
-   *     gzip
+   * @throws FormatException if it is a folder, or its name ends in {@code .gz} and it is not gzip
    * @throws IOException if it cannot be read
    */
   public static BufferedReader open(Path file) throws IOException {
-    if (!Files.exists(file) || Files.isDirectory(file)) {
-      throw new FormatException(
-          file, "%s", Files.exists(file) ? "is a folder, expected a file" : "no such file");
+    if (Files.isDirectory(file)) {
+      throw new FormatException(file, "is a folder, expected a file");
     }
     InputStream bytes = Files.newInputStream(file);
     if (file.toString().endsWith(GZIP)) {
