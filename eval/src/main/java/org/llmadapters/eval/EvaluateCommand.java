@@ -112,8 +112,10 @@ public final class EvaluateCommand implements Callable<Integer> {
 
   @Option(
       names = "--template",
+      paramLabel = "NAME|FILE",
       defaultValue = "alpaca",
-      description = "alpaca, llm-adapters-train, llm-adapters-eval (default ${DEFAULT-VALUE}).")
+      description =
+          "alpaca, llm-adapters-train, llm-adapters-eval, or a JSON file (default ${DEFAULT-VALUE}).")
   private String template = "";
 
   @Option(

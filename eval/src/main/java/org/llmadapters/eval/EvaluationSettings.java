@@ -73,7 +73,14 @@ final class EvaluationSettings {
       throws IOException {
     ObjectNode json = Json.object();
     put(json.putObject("model"), List.of(base.directory()), Fingerprint.ofModel(base));
-    json.put("template", template.templateName());
+    if (PromptTemplate.BUILT_IN.contains(template)) {
+      json.put("template", template.templateName());
+    } else {
+      ObjectNode file = json.putObject("template");
+      file.put("path", template.templateName());
+      file.put("prompt_input", template.promptInput());
+      file.put("prompt_no_input", template.promptNoInput());
+    }
     json.put("max_new_tokens", generation.maxNewTokens());
     json.put("limit", limit);
     json.put("num_beams", generation.beams().numBeams());

@@ -16,7 +16,6 @@ import org.llmadapters.conversion.files.AtomicFile;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.progress.Progress;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
-import org.llmadapters.eval.prompt.PromptTemplate;
 import org.llmadapters.graph.FormatException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -65,12 +64,7 @@ public final class GenerateCommand implements Callable<Integer> {
     private @Nullable Path file;
   }
 
-  @Option(
-      names = "--template",
-      paramLabel = "NAME",
-      description =
-          "Take prompts as instructions in this template: alpaca, llm-adapters-train, llm-adapters-eval.")
-  private @Nullable String template;
+  @Mixin private PromptFlags wording = new PromptFlags();
 
   @Option(
       names = "--max-new-tokens",
@@ -105,14 +99,16 @@ public final class GenerateCommand implements Callable<Integer> {
     GenerationConfig config = model.generation(maxNewTokens, batchSize, decoding);
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     BaseModel base = model.base();
+    PromptFlags.Wording words = wording.wording(base);
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator =
             model.generator(base, List.of(new AdapterStack("adapters", adapters)))) {
       String single = prompts.prompt;
       if (single != null && output == null && config.beams().numBeams() == 1) {
-        stream(generator, tokenizer, config, single, out);
+        stream(generator, tokenizer, config, words.encode(tokenizer, single), out);
       } else {
-        many(generator, tokenizer, config, single != null ? List.of(single) : lines(), out);
+        List<String> texts = single != null ? List.of(single) : lines();
+        many(generator, tokenizer, config, texts, words, out);
       }
     }
     return 0;
@@ -138,13 +134,13 @@ public final class GenerateCommand implements Callable<Integer> {
       Generator generator,
       Tokenizer tokenizer,
       GenerationConfig config,
-      String prompt,
+      int[] prompt,
       PrintWriter out) {
     StopStrings stop = config.stop();
     StringBuilder printed = new StringBuilder();
     int[] tokens =
         generator.stream(
-            encode(tokenizer, prompt),
+            prompt,
             config,
             chosen -> {
               String text = stop.certain(tokenizer.decode(chosen, true));
@@ -168,9 +164,10 @@ public final class GenerateCommand implements Callable<Integer> {
       Tokenizer tokenizer,
       GenerationConfig config,
       List<String> texts,
+      PromptFlags.Wording words,
       PrintWriter out)
       throws IOException {
-    List<int[]> encoded = texts.stream().map(text -> encode(tokenizer, text)).toList();
+    List<int[]> encoded = texts.stream().map(text -> words.encode(tokenizer, text)).toList();
     List<int[]> answers;
     try (Progress progress = Progress.start("generating", texts.size(), "prompts")) {
       answers = generator.generate(encoded, config, finished -> progress.advance(finished.size()));
@@ -197,10 +194,5 @@ public final class GenerateCommand implements Callable<Integer> {
       temporary.commit();
     }
     out.println(file);
-  }
-
-  private int[] encode(Tokenizer tokenizer, String text) {
-    String prompt = template == null ? text : PromptTemplate.of(template).prompt(text, "");
-    return tokenizer.encode(prompt, true);
   }
 }

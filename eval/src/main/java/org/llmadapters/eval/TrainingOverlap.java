@@ -5,12 +5,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.eval.task.TrainingQuestions;
 import org.llmadapters.graph.FormatException;
@@ -24,11 +27,14 @@ import org.slf4j.LoggerFactory;
 final class TrainingOverlap {
   private static final Logger LOG = LoggerFactory.getLogger(TrainingOverlap.class);
 
-  /** What a training run writes beside its adapter; {@code data} is its training file. */
+  /** What a training run writes beside its adapter; {@code data} is its training file or files. */
   private static final String RUN_FILE = "run.json";
 
+  /** What may stand behind a file: its share of the training data. */
+  private static final Pattern WEIGHT = Pattern.compile("=[0-9.eE+-]+$");
+
   private final Map<Path, TrainingQuestions> files = new HashMap<>();
-  private final Map<Path, Optional<TrainingQuestions>> runs = new HashMap<>();
+  private final Map<Path, List<TrainingQuestions>> runs = new HashMap<>();
   private final Optional<Path> named;
 
   /**
@@ -58,7 +64,7 @@ final class TrainingOverlap {
         if (!runs.containsKey(directory)) {
           runs.put(directory, ofRun(directory));
         }
-        runs.get(directory).ifPresent(seen::add);
+        seen.addAll(runs.get(directory));
       }
     }
     if (seen.isEmpty()) {
@@ -72,31 +78,39 @@ final class TrainingOverlap {
   }
 
   /** An adapter's own word for its training data is not worth failing for. */
-  private Optional<TrainingQuestions> ofRun(Path directory) throws IOException {
+  private List<TrainingQuestions> ofRun(Path directory) throws IOException {
     Path runFile = directory.resolve(RUN_FILE);
     if (!Files.isRegularFile(runFile)) {
-      return Optional.empty();
+      return List.of();
     }
     try {
       JsonNode data = Json.readObject(runFile).path("data");
-      if (!data.isTextual()) {
-        return Optional.empty();
+      List<TrainingQuestions> questions = new ArrayList<>();
+      for (JsonNode name : data.isArray() ? data : List.of(data)) {
+        if (name.isTextual()) {
+          questions.add(ofFile(name.textValue()));
+        }
       }
-      Path file = Path.of(data.textValue());
-      if (!Files.isRegularFile(file)) {
-        throw new FormatException(file, "no such file");
-      }
-      if (!files.containsKey(file)) {
-        files.put(file, TrainingQuestions.read(file));
-      }
-      return Optional.of(files.get(file));
+      return questions;
     } catch (FormatException | InvalidPathException e) {
       LOG.warn(
           "not checked whether {} was trained on test items: {}; name its training data with"
               + " --training-data",
           directory,
           e.getMessage());
-      return Optional.empty();
+      return List.of();
     }
+  }
+
+  private TrainingQuestions ofFile(String name) throws IOException {
+    boolean weighted = !Files.exists(Path.of(name));
+    Path file = Path.of(weighted ? WEIGHT.matcher(name).replaceFirst("") : name);
+    if (!Files.isRegularFile(file)) {
+      throw new FormatException(file, "no such file");
+    }
+    if (!files.containsKey(file)) {
+      files.put(file, TrainingQuestions.read(file));
+    }
+    return files.get(file);
   }
 }

@@ -40,8 +40,7 @@ final class DiskFullTest {
             Optional.empty()),
         new TrainingOptions.Data(
             directory.resolve("short.jsonl"), PromptTemplate.ALPACA, 32, false, 4),
-        new TrainingOptions.Loop(
-            4, 4, 1, 6, true, 42, false, TrainingOptions.Rows.IN_ORDER),
+        new TrainingOptions.Loop(4, 4, 1, 6, true, 42, false, TrainingOptions.Rows.IN_ORDER),
         OptimizerConfig.defaults(),
         new TrainingOptions.Schedule(LearningRateSchedule.Kind.CONSTANT, 1e-2, 0),
         new TrainingOptions.Output(

@@ -11,8 +11,6 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.training.data.EncodedExamples;
-import org.llmadapters.training.data.TrainValidationSplit;
 import org.llmadapters.training.report.RunReport;
 import org.tensorflow.TensorFlow;
 
@@ -24,9 +22,7 @@ final class AboutRun {
   private AboutRun() {}
 
   /** Writes the file of a run. */
-  static void write(
-      Path folder, Trainee trainee, TrainValidationSplit split, EncodedExamples encoded)
-      throws IOException {
+  static void write(Path folder, Trainee trainee, RunData examples) throws IOException {
     ObjectNode json = Json.object();
     ObjectNode parameters = json.putObject("trainable parameters");
     long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
@@ -40,10 +36,8 @@ final class AboutRun {
             100.0 * trainable / trainee.totalParameters()));
     shapes(trainee).forEach(parameters::put);
     ObjectNode data = json.putObject("data");
-    data.put("training examples", split.training().size());
-    data.put("validation examples", split.validation().size());
-    data.put("truncated", encoded.truncated());
-    data.put("dropped", encoded.dropped());
+    data.put("training", examples.description());
+    data.put("validation examples", examples.validation().size());
     ObjectNode versions = json.putObject("versions");
     versions.put("TensorFlow", TensorFlow.version());
     versions.put("Java", Runtime.version() + ", " + System.getProperty("java.vendor"));

@@ -50,6 +50,8 @@ final class LoopFlags {
       description =
           "Refuse every operation that may give other bits when it is run again; --resume needs as many cores as before.")
   private boolean deterministic;
+
+  @Option(
       names = "--packing",
       description =
           "Put as many examples into each row as fit into --cutoff-len tokens, or the last of --buckets; none sees another.")

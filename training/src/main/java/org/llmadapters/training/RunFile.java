@@ -9,11 +9,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.files.NearestName;
 import org.llmadapters.graph.FormatException;
@@ -28,6 +31,12 @@ import picocli.CommandLine.Model.OptionSpec;
 final class RunFile {
   /** Name of the file in a run's folder. */
   static final String NAME = "run.json";
+
+  /**
+   * Stands between the values of an option that may be given several times, where they are one
+   * text; no value has one in it.
+   */
+  static final String SEPARATOR = "\n";
 
   /** Options that belong to one start of a run, not to the run. */
   private static final Set<String> NOT_STORED =
@@ -50,7 +59,11 @@ final class RunFile {
     for (OptionSpec option : command.options()) {
       Object value = option.getValue();
       if (value != null && !NOT_STORED.contains(key(option))) {
-        values.put(key(option), text(value));
+        values.put(
+            key(option),
+            value instanceof Collection<?> several
+                ? several.stream().map(RunFile::text).collect(Collectors.joining(SEPARATOR))
+                : text(value));
       }
     }
     return new RunFile(values);
@@ -58,6 +71,9 @@ final class RunFile {
 
   /** Files are named so that the run can be repeated in another working directory. */
   private static String text(Object value) {
+    if (value instanceof DataFile data) {
+      return data.absolute().toString();
+    }
     return value instanceof Path path
         ? path.toAbsolutePath().normalize().toString()
         : value.toString();
@@ -71,7 +87,14 @@ final class RunFile {
   /** Writes it into the folder of a run. */
   void write(Path folder) throws IOException {
     ObjectNode json = Json.object();
-    values.forEach(json::put);
+    for (Map.Entry<String, String> value : values.entrySet()) {
+      String[] several = value.getValue().split(SEPARATOR, -1);
+      if (several.length == 1) {
+        json.put(value.getKey(), value.getValue());
+      } else {
+        Arrays.stream(several).forEach(json.putArray(value.getKey())::add);
+      }
+    }
     Json.write(folder.resolve(NAME), json);
   }
 
@@ -96,7 +119,13 @@ final class RunFile {
       throw new FormatException(file, "expected a list of options such as \"learning-rate: 3e-4\"");
     }
     Set<String> known = new TreeSet<>();
-    command.options().forEach(option -> known.add(key(option)));
+    Set<String> several = new TreeSet<>();
+    for (OptionSpec option : command.options()) {
+      known.add(key(option));
+      if (option.splitRegex().equals(SEPARATOR)) {
+        several.add(key(option));
+      }
+    }
     List<String> problems = new ArrayList<>();
     Map<String, String> values = new LinkedHashMap<>();
     for (Map.Entry<String, JsonNode> field : root.properties()) {
@@ -111,7 +140,8 @@ final class RunFile {
                     .orElse(""));
       } else {
         try {
-          if (values.put(key, text(field.getValue())) != null) {
+          String separator = several.contains(key) ? SEPARATOR : ",";
+          if (values.put(key, text(field.getValue(), separator)) != null) {
             problems.add("duplicate option \"" + field.getKey() + "\"");
           }
         } catch (IllegalArgumentException e) {
@@ -126,7 +156,7 @@ final class RunFile {
   }
 
   /** A list as {@code a,b}, a map as {@code a=1,b=2}: how the flag is written. */
-  private static String text(JsonNode value) {
+  private static String text(JsonNode value, String separator) {
     List<String> items = new ArrayList<>();
     if (value.isObject()) {
       value
@@ -137,7 +167,7 @@ final class RunFile {
     } else {
       items.add(single(value));
     }
-    return String.join(",", items);
+    return String.join(separator, items);
   }
 
   private static String single(JsonNode value) {

@@ -11,7 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.data.Batch;
-import org.llmadapters.training.data.Batches;
+import org.llmadapters.training.data.BatchSource;
 import org.llmadapters.training.data.Example;
 import org.llmadapters.training.metrics.EvalMetrics;
 import org.llmadapters.training.metrics.MetricsHistory;
@@ -31,7 +31,7 @@ final class Trainer {
 
   private final Trainee trainee;
   private final TrainingConfig config;
-  private final Batches batches;
+  private final BatchSource batches;
   private final ValidationLoss validation;
   private final TrainingOptions.Output output;
   private final Checkpoints checkpoints;
@@ -44,7 +44,7 @@ final class Trainer {
   private EvalProgress progress = EvalProgress.NONE;
 
   /**
-   * A run of {@code config} over {@code examples}.
+   * A run of {@code config} over {@code batches}.
    *
    * @param validation examples whose loss is reported and that are not trained on; may be empty
    * @param run fingerprint of the run, stored in its checkpoints
@@ -52,13 +52,13 @@ final class Trainer {
   Trainer(
       Trainee trainee,
       TrainingConfig config,
-      List<Example> examples,
+      BatchSource batches,
       List<Example> validation,
       TrainingOptions.Output output,
       String run) {
     this.trainee = trainee;
     this.config = config;
-    this.batches = new Batches(examples, config.batch());
+    this.batches = batches;
     this.validation = new ValidationLoss(trainee, config, validation);
     this.output = output;
     this.checkpoints =
@@ -151,7 +151,6 @@ final class Trainer {
    * @throws IOException if something cannot be written; names the checkpoint to go on from
    */
   Result train() throws IOException {
-    log.info("{}", batches.fill().describe());
     CountDownLatch finished = new CountDownLatch(1);
     Thread onExit = new Thread(() -> stop(finished), "save before exit");
     Runtime.getRuntime().addShutdownHook(onExit);
@@ -282,7 +281,7 @@ final class Trainer {
   }
 
   private double epoch() {
-    return (double) done * config.accumulation() / batches.perEpoch();
+    return batches.epochs(done * config.accumulation());
   }
 
   private long seed(long position) {

@@ -31,7 +31,9 @@ record TrainingConfig(
     }
   }
 
-  /** {@code oneInEachRow}, a computation of rows with one example each, for rows as they are here. */
+  /**
+   * {@code oneInEachRow}, a computation of rows with one example each, for rows as they are here.
+   */
   ReplicatedFunction.Computation computation(ReplicatedFunction.Computation oneInEachRow) {
     return batch.arrangement() == Arrangement.PACKED ? oneInEachRow.ofDocuments() : oneInEachRow;
   }

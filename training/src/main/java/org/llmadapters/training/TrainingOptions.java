@@ -1,7 +1,10 @@
 package org.llmadapters.training;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.ModelAssets;
@@ -59,11 +62,6 @@ public record TrainingOptions(
     }
   }
 
-  /** The same with other data. */
-  TrainingOptions with(Data other) {
-    return new TrainingOptions(model, other, loop, optimizer, schedule, output, compile, memory);
-  }
-
   /**
    * What is trained.
    *
@@ -97,18 +95,43 @@ public record TrainingOptions(
   /**
    * What it is trained on.
    *
-   * @param file Alpaca JSON or JSONL, or pre-tokenized JSONL
-   * @param template makes a text of an Alpaca record
+   * @param files one or more
+   * @param template makes a text of an instruction
+   * @param chatTemplate {@code chatml} or a Jinja file, in place of the model's chat template
    * @param cutoffLen {@code cutoff_len}: longest example in tokens
    * @param trainOnInputs {@code train_on_inputs}: whether the prompt is predicted too
    * @param valSetSize {@code val_set_size}: records set aside for the evaluation loss
+   * @param skipBadRecords whether bad records are left out, instead of being an error
+   * @param shuffleBuffer examples in memory to draw from if the data is streamed; else empty
    */
   public record Data(
-      Path file, PromptTemplate template, int cutoffLen, boolean trainOnInputs, int valSetSize) {
+      List<DataFile> files,
+      PromptTemplate template,
+      Optional<String> chatTemplate,
+      int cutoffLen,
+      boolean trainOnInputs,
+      int valSetSize,
+      boolean skipBadRecords,
+      OptionalInt shuffleBuffer) {
+    public Data {
+      files = List.copyOf(files);
+      if (files.isEmpty()) {
+        throw new IllegalArgumentException("there must be training data, got none");
+      }
+    }
 
-    /** The same of another file, all of it. */
-    Data of(Path other) {
-      return new Data(other, template, cutoffLen, trainOnInputs, 0);
+    /** One file, read as a whole; a bad record is an error. */
+    public Data(
+        Path file, PromptTemplate template, int cutoffLen, boolean trainOnInputs, int valSetSize) {
+      this(
+          List.of(new DataFile(file, OptionalDouble.empty())),
+          template,
+          Optional.empty(),
+          cutoffLen,
+          trainOnInputs,
+          valSetSize,
+          false,
+          OptionalInt.empty());
     }
   }
 

@@ -1,6 +1,5 @@
 package org.llmadapters.training;
 
-import com.google.common.collect.Iterables;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import java.io.IOException;
@@ -21,13 +20,6 @@ import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
-import org.llmadapters.training.data.Arrangement;
-import org.llmadapters.training.data.BatchConfig;
-import org.llmadapters.training.data.Batches;
-import org.llmadapters.training.data.Buckets;
-import org.llmadapters.training.data.EncodedExamples;
-import org.llmadapters.training.data.Example;
-import org.llmadapters.training.data.TrainValidationSplit;
 import org.llmadapters.training.report.RunReport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -99,30 +91,19 @@ public final class TrainingRun {
     if (options.loop().deterministic()) {
       OpDeterminism.set(true);
     }
-    try (Trainee trainee = open(options)) {
+    try (Trainee trainee = open(options);
+        RunData data =
+            RunData.open(
+                options, config(options), Sites.virtualTokens(trainee.training().graph()))) {
       options.optimizer().rates().requireMatches(trainee.variables());
-      ModelConfig config = config(options);
-      EncodedExamples encoded = RunData.read(options, config);
-      TrainValidationSplit split = split(options, config, encoded);
-      int virtualTokens = Sites.virtualTokens(trainee.training().graph());
-      RunData.requireFit(split.training(), config, virtualTokens);
-      RunData.requireFit(split.validation(), config, virtualTokens);
-      TrainingConfig training = training(options, config, split.training());
-      if (training.batch().arrangement() == Arrangement.PACKED) {
-        RunData.requirePackable(
-            config,
-            training.batch().buckets().longest(),
-            Sites.virtualTokens(trainee.training().graph()));
-      }
+      TrainingConfig training = training(options, data);
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
-          "trainable parameters {} of {} ({}); {} examples, {} truncated, {} dropped; {} steps of {} rows",
+          "trainable parameters {} of {} ({}); {}; {} steps of {} rows",
           trainable,
           trainee.totalParameters(),
           percent(trainable, trainee.totalParameters()),
-          split.training().size(),
-          encoded.truncated(),
-          encoded.dropped(),
+          data.description(),
           training.totalSteps(),
           options.loop().batchSize());
       Files.createDirectories(output);
@@ -133,15 +114,15 @@ public final class TrainingRun {
           new Trainer(
               trainee,
               training,
-              split.training(),
-              split.validation(),
+              data.batches(),
+              data.validation(),
               options.output(),
-              fingerprint(options, training, split));
+              fingerprint(options, training, data));
       if (!trainer.restore() || !Files.exists(output.resolve(RunFile.NAME))) {
         runFile.write(output);
       }
       Files.deleteIfExists(output.resolve(RunSummary.NAME));
-      AboutRun.write(output, trainee, split, encoded);
+      AboutRun.write(output, trainee, data);
       Trainer.Result result = train(trainer, output);
       Summary summary =
           new Summary(
@@ -154,7 +135,10 @@ public final class TrainingRun {
               trainable,
               trainee.totalParameters());
       write(summary, trainee, output);
-      log.info("{} shapes compiled", result.compiledShapes());
+      log.info(
+          "{} shapes compiled; waited {} s for data",
+          result.compiledShapes(),
+          String.format(Locale.ROOT, "%.1f", data.batches().waitedSeconds()));
       return summary;
     }
   }
@@ -192,18 +176,6 @@ public final class TrainingRun {
       }
       throw failure;
     }
-  }
-
-  private static TrainValidationSplit split(
-      TrainingOptions options, ModelConfig config, EncodedExamples encoded) throws IOException {
-    Optional<Path> file = options.output().watching().validationFile();
-    if (file.isEmpty()) {
-      return TrainValidationSplit.of(
-          encoded.examples(), options.data().valSetSize(), options.loop().seed());
-    }
-    List<Example> validation =
-        RunData.read(options.with(options.data().of(file.get())), config).examples();
-    return new TrainValidationSplit(encoded.examples(), validation);
   }
 
   private static String percent(long part, long whole) {
@@ -264,25 +236,15 @@ public final class TrainingRun {
     return HfConfig.read(options.model().assets()).model();
   }
 
-  private static TrainingConfig training(
-      TrainingOptions options, ModelConfig config, List<Example> examples) {
+  private static TrainingConfig training(TrainingOptions options, RunData data) {
     TrainingOptions.Loop loop = options.loop();
-    BatchConfig batch =
-        new BatchConfig(
-            loop.microBatchSize(),
-            loop.rows().arrangement(),
-            loop.rows().buckets().orElseGet(() -> Buckets.upTo(options.data().cutoffLen())),
-            config.tokenIds().padding(),
-            loop.shuffle(),
-            loop.seed());
     int accumulation = loop.batchSize() / loop.microBatchSize();
-    long perEpoch = new Batches(examples, batch).perEpoch();
     long steps =
         loop.maxSteps() > 0
             ? loop.maxSteps()
-            : (perEpoch * loop.numEpochs() + accumulation - 1) / accumulation;
+            : (data.perEpoch().orElseThrow() * loop.numEpochs() + accumulation - 1) / accumulation;
     return new TrainingConfig(
-        batch,
+        data.batch(),
         accumulation,
         steps,
         options.optimizer(),
@@ -312,8 +274,7 @@ public final class TrainingRun {
    * Identifies what decides the course of a run, so that a checkpoint of another one is not resumed
    * by mistake.
    */
-  private static String fingerprint(
-      TrainingOptions options, TrainingConfig training, TrainValidationSplit split)
+  private static String fingerprint(TrainingOptions options, TrainingConfig training, RunData data)
       throws IOException {
     Hasher hasher = Hashing.sha256().newHasher();
     // The index holds a checksum of every weight.
@@ -331,15 +292,7 @@ public final class TrainingRun {
                 training.schedule())
             .toString(),
         StandardCharsets.UTF_8);
-    for (Example example : Iterables.concat(split.training(), split.validation())) {
-      hasher.putInt(example.length());
-      for (int id : example.inputIds()) {
-        hasher.putInt(id);
-      }
-      for (int label : example.labels()) {
-        hasher.putInt(label);
-      }
-    }
+    data.identify(hasher);
     String fingerprint = hasher.hash().toString().substring(0, 16);
     // Other replicas add the same gradients in another order.
     return options.loop().deterministic() ? fingerprint + " " + training.execution() : fingerprint;

@@ -19,11 +19,39 @@ public final class JsonRecord {
 
   private final JsonNode object;
   private final int index;
-  private final List<String> problems = new ArrayList<>();
+  private final String where;
+  private final String prefix;
+  private final List<String> problems;
 
-  JsonRecord(JsonNode object, int index) {
+  private JsonRecord(
+      JsonNode object, int index, String where, String prefix, List<String> problems) {
     this.object = object;
     this.index = index;
+    this.where = where;
+    this.prefix = prefix;
+    this.problems = problems;
+  }
+
+  /**
+   * A record of a file.
+   *
+   * @param index among the file's records, from 0
+   * @param where it stands: {@code line 7}, {@code record 3}
+   */
+  JsonRecord(JsonNode object, int index, String where) {
+    this(object, index, where, "", new ArrayList<>());
+  }
+
+  /** Where in its file it stands: {@code line 7}, {@code record 3}. */
+  public String where() {
+    return where;
+  }
+
+  /** The names of all fields, in the file's order. */
+  public List<String> names() {
+    List<String> names = new ArrayList<>();
+    object.fieldNames().forEachRemaining(names::add);
+    return names;
   }
 
   /** Position among the file's records, from 0. */
@@ -126,10 +154,32 @@ public final class JsonRecord {
     return list.valueStream();
   }
 
+  /**
+   * The list of objects under {@code key}, which must be there; problems of an element become this
+   * record's: {@code messages[2]: "content" is missing}.
+   */
+  public List<JsonRecord> objects(String key) {
+    JsonNode list = object.path(key);
+    if (!list.isArray()) {
+      problem("\"%s\" must be a list of objects, got %s", key, shortened(list));
+      return List.of();
+    }
+    List<JsonRecord> records = new ArrayList<>();
+    for (int i = 0; i < list.size(); i++) {
+      if (!list.get(i).isObject()) {
+        problem("%s[%d] must be an object, got %s", key, i, shortened(list.get(i)));
+        return List.of();
+      }
+      String element = prefix + key + "[" + i + "]: ";
+      records.add(new JsonRecord(list.get(i), i, where, element, problems));
+    }
+    return records;
+  }
+
   /** Adds a problem of this record; {@code format} is a {@link String#format} pattern. */
   @FormatMethod
   public void problem(String format, Object... args) {
-    problems.add(String.format(format, args));
+    problems.add(prefix + String.format(format, args));
   }
 
   /** What {@code make} gives; empty, without calling it, if the record has problems. */

@@ -41,9 +41,13 @@ public final class Problems {
    * @throws FormatException that lists all problems, one per line
    */
   public void throwIfAny(Path file, String headline, String advice) {
-    if (count == 0) {
-      return;
+    if (count > 0) {
+      throw new FormatException(file, "%s", report(headline, advice));
     }
+  }
+
+  /** The text of {@link #throwIfAny}, for a warning. */
+  public String report(String headline, String advice) {
     StringBuilder text = new StringBuilder(headline);
     listed.forEach(problem -> text.append("\n  ").append(problem));
     if (count > listed.size()) {
@@ -52,7 +56,7 @@ public final class Problems {
     if (!advice.isEmpty()) {
       text.append('\n').append(advice);
     }
-    throw new FormatException(file, "%s", text);
+    return text.toString();
   }
 
   /** {@code "1 tensor"}, {@code "2 tensors"}: how many problems there are, of {@code noun}s. */

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import org.llmadapters.graph.FormatException;
 
@@ -39,6 +40,18 @@ public final class Tokenizers {
       return Optional.of(BytePairFiles.load(directory, TokenizerSettings.read(directory)));
     }
     return Optional.empty();
+  }
+
+  /**
+   * The special tokens of a checkpoint directory that have a role, by its name: {@code bos_token},
+   * {@code eos_token}, ...; those that {@code tokenizer_config.json} and {@code
+   * special_tokens_map.json} name.
+   *
+   * @throws FormatException if a file is malformed
+   * @throws IOException if reading fails
+   */
+  public static Map<String, String> namedTokens(Path directory) throws IOException {
+    return TokenizerSettings.read(directory).named();
   }
 
   /**

@@ -3,19 +3,20 @@ package org.llmadapters.training.data;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.stream.LongStream;
 
 /**
- * An endless sequence of micro batches, numbered from 0 through all epochs. Number and seed alone
- * decide what a micro batch holds, so a run that stopped goes on with the number it had reached.
+ * Micro batches of examples in memory.
  *
- * <p>Each epoch holds every example once, in an order of its own if shuffled. Its last micro batch
- * is filled up with empty rows, so that all have the same number of rows. The length is that of the
- * smallest bucket the longest row fits in; the longest of all, where rows are packed.
+ * <p>Each epoch holds what the {@link Mixture} says, every example once if there is one file, in an
+ * order of its own if shuffled. Its last micro batch is filled up with empty rows, so that all have
+ * the same number of rows. The length is that of the smallest bucket the longest row fits in; the
+ * longest of all, where rows are packed.
  *
  * <p>Not for use by several threads at once.
  */
-public final class Batches {
+public final class Batches implements BatchSource {
 
   private final List<Example> examples;
   private final BatchConfig config;
@@ -25,17 +26,27 @@ public final class Batches {
   private long epochOfRows;
 
   /**
+   * Each epoch has all examples.
+   *
    * @param examples one or more
    * @throws IllegalArgumentException if there are none or one fits in no bucket
    */
   public Batches(List<Example> examples, BatchConfig config) {
-    if (examples.isEmpty()) {
-      throw new IllegalArgumentException("there must be an example, got none");
-    }
+    this(examples, Mixture.of(List.of(examples.size()), List.of(OptionalDouble.empty())), config);
+  }
+
+  /**
+   * Each epoch has those that {@code mixture} says.
+   *
+   * @param examples those of all files, one file after the other
+   * @throws IllegalArgumentException if one fits in no bucket
+   */
+  public Batches(List<Example> examples, Mixture mixture, BatchConfig config) {
     examples.forEach(example -> config.buckets().lengthFor(example.length()));
     this.examples = List.copyOf(examples);
     this.config = config;
-    this.epochRows = new EpochRows(examples.stream().mapToInt(Example::length).toArray(), config);
+    this.epochRows =
+        new EpochRows(examples.stream().mapToInt(Example::length).toArray(), mixture, config);
     this.rows = epochRows.of(0);
     this.longestRow = longest(rows);
   }
@@ -50,7 +61,7 @@ public final class Batches {
     return LongStream.range(0, perEpoch()).mapToObj(this::at).toList();
   }
 
-  /** The micro batch of number {@code position >= 0}, counted through all epochs. */
+  @Override
   public Batch at(long position) {
     List<List<Example>> documents =
         rowsAt(position).stream()
@@ -88,15 +99,27 @@ public final class Batches {
         .orElseThrow();
   }
 
+  @Override
+  public double epochs(long position) {
+    return (double) position / perEpoch();
+  }
+
   /** How well the first epoch is filled. */
   public Fill fill() {
     List<Integer> lengths = new ArrayList<>();
     for (long position = 0; position < perEpoch(); position++) {
       lengths.add(length(position));
     }
-    long tokens = examples.stream().mapToLong(Example::length).sum();
+    long tokens =
+        rows.stream().flatMapToInt(Arrays::stream).mapToLong(i -> examples.get(i).length()).sum();
     long all = config.microBatchSize() * lengths.stream().mapToLong(Integer::longValue).sum();
     int shapes = (int) lengths.stream().distinct().count();
-    return new Fill(examples.size(), rows.size(), tokens, all - tokens, shapes);
+    return new Fill(
+        rows.stream().mapToInt(row -> row.length).sum(), rows.size(), tokens, all - tokens, shapes);
+  }
+
+  @Override
+  public void close() {
+    // nothing but memory
   }
 }

@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 
 /**
  * The rows of one epoch, in order: the numbers of the examples that each of them holds. Every
- * example is in one of them. Lengths and seed alone decide, and the number of rows is the same in
- * all epochs.
+ * example of the epoch is in one of them. Lengths and seed alone decide, and the number of rows is
+ * the same in all epochs.
  */
 final class EpochRows {
 
@@ -20,20 +20,23 @@ final class EpochRows {
   private static final int SORTED_MICRO_BATCHES = 50;
 
   private final int[] lengths;
+  private final Mixture mixture;
   private final BatchConfig config;
 
   /**
    * @param lengths of the examples, in tokens
+   * @param mixture which of them an epoch has; all of them, where rows are packed
    */
-  EpochRows(int[] lengths, BatchConfig config) {
+  EpochRows(int[] lengths, Mixture mixture, BatchConfig config) {
     this.lengths = lengths;
+    this.mixture = mixture;
     this.config = config;
   }
 
   /** The rows of {@code epoch}, counted from 0. */
   List<int[]> of(long epoch) {
     long seed = new SplittableRandom(config.seed()).nextLong() + epoch;
-    int[] numbers = IntStream.range(0, lengths.length).toArray();
+    int[] numbers = mixture.numbers(epoch, config.shuffle(), config.seed());
     if (config.shuffle()) {
       shuffle(numbers, seed);
     }
@@ -116,7 +119,7 @@ final class EpochRows {
   }
 
   /** Fisher-Yates. */
-  private static void shuffle(int[] numbers, long seed) {
+  static void shuffle(int[] numbers, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     for (int i = numbers.length - 1; i > 0; i--) {
       int j = random.nextInt(i + 1);

@@ -1,20 +1,21 @@
 package org.llmadapters.training.data;
 
-import java.util.ArrayList;
+import com.google.common.primitives.Ints;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
+import org.llmadapters.eval.prompt.ChatMessage;
+import org.llmadapters.eval.prompt.ChatText;
 import org.llmadapters.eval.prompt.PromptTemplate;
-import org.llmadapters.graph.FormatException;
+import org.llmadapters.training.records.TrainingRecord;
 
 /**
  * Makes an {@link Example} of each training record.
  *
- * <p>A text record: the tokens of {@code prompt + output}, cut after {@code cutoffLen}; the
- * end-of-text token is appended if it is not there and still fits. Labels are the ids, -100 for the
- * prompt unless {@code trainOnInputs}. Where the prompt ends, a tokenizer may merge its last
- * characters with the output's first; therefore the prompt's tokens are the longest common prefix
- * of the tokens of {@code prompt} and of {@code prompt + output}:
+ * <p>An instruction: the tokens of {@code prompt + output}, and the end-of-text token if it is not
+ * there and still fits in {@code cutoffLen}. Labels are the ids, -100 for the prompt unless {@code
+ * trainOnInputs}. Where the prompt ends, a tokenizer may merge its last characters with the
+ * output's first; therefore the prompt's tokens are the longest common prefix of the tokens of
+ * {@code prompt} and of {@code prompt + output}:
  *
  * <pre>
  *   tokens of "Q: 2+3 A: "      Q :  2+3  A :  _
@@ -24,17 +25,26 @@ import org.llmadapters.graph.FormatException;
  *
  * LLM-Adapters instead leaves out as many tokens as the prompt alone has, here {@code _5} too.
  *
- * <p>A tokenized record is cut after {@code cutoffLen} and otherwise taken as it is.
+ * <p>A conversation: the tokens of its text, to which the tokenizer adds none; of the labels only
+ * those of the assistant's turns are ids, what ends a turn included. Where a turn begins and ends,
+ * the same rule holds as where a prompt ends. The end-of-text token is appended if it still fits,
+ * the assistant has the last word, and that (with {@code trainOnInputs} the whole) has no such
+ * token in it.
  *
- * @param encoder the model's tokenizer, with its special tokens
+ * <p>A text: its tokens, with those that the tokenizer puts before a text where it starts and the
+ * end-of-text token where it ends; all are labels. Tokens are taken as they are.
+ *
+ * @param encoder the model's tokenizer
+ * @param chat the model's chat template
  * @param eosTokenId ends a text
  * @param vocabSize every id must be below it
- * @param template makes a text of a record
+ * @param template makes a text of an instruction
  * @param cutoffLen {@code cutoff_len}: the most tokens of an example, at least 2
- * @param trainOnInputs {@code train_on_inputs}: whether the prompt's tokens are predicted too
+ * @param trainOnInputs {@code train_on_inputs}: whether all other tokens are predicted too
  */
 public record ExampleEncoder(
     Encoder encoder,
+    ChatEncoder chat,
     int eosTokenId,
     int vocabSize,
     PromptTemplate template,
@@ -55,85 +65,105 @@ public record ExampleEncoder(
   }
 
   /**
-   * The examples of {@code file}.
+   * The example of {@code record} before it is cut; it is longer than {@code cutoffLen} only if
+   * tokens will be lost.
    *
-   * @throws FormatException if an id is outside the vocabulary, naming the record, or if no record
-   *     has a token to predict
+   * @throws IllegalArgumentException if an id is outside the vocabulary, there are no tokens, or
+   *     the chat template does not take the conversation
    */
-  public EncodedExamples encode(TrainingFile file) {
-    List<Example> examples = new ArrayList<>();
-    List<String> outside = new ArrayList<>();
-    int truncated = 0;
-    // Tokenizers may be used by several threads at once, and take most of the time.
-    List<Example> wholes = file.records().parallelStream().map(this::whole).toList();
-    for (int i = 0; i < wholes.size(); i++) {
-      Example whole = wholes.get(i);
-      int record = i + 1;
-      idOutsideVocabulary(whole).ifPresent(id -> outside.add("record " + record + ": " + id));
-      truncated += whole.length() > cutoffLen ? 1 : 0;
-      Example example = whole.truncated(cutoffLen);
-      if (example.countedTokens() > 0) {
-        examples.add(example);
-      }
+  Example whole(TrainingRecord record) {
+    Example example;
+    if (record instanceof TrainingRecord.Alpaca instruction) {
+      example = whole(instruction);
+    } else if (record instanceof TrainingRecord.Conversation conversation) {
+      example = whole(conversation);
+    } else if (record instanceof TrainingRecord.Text text) {
+      example = whole(text);
+    } else {
+      TrainingRecord.Tokenized tokens = (TrainingRecord.Tokenized) record;
+      example = new Example(Ints.toArray(tokens.inputIds()), Ints.toArray(tokens.labels()));
     }
-    if (!outside.isEmpty()) {
-      throw new FormatException(
-          file.file(),
-          "%d of %d records have an id outside the model's vocabulary, the first is %s;"
-              + " expected 0 to %d",
-          outside.size(),
-          file.records().size(),
-          outside.get(0),
-          vocabSize - 1);
-    }
-    if (examples.isEmpty()) {
-      throw new FormatException(
-          file.file(),
-          "none of %d records has a token to predict within cutoff_len %d;"
-              + " raise it, or set train_on_inputs",
-          file.records().size(),
-          cutoffLen);
-    }
-    return new EncodedExamples(examples, truncated, file.records().size() - examples.size());
-  }
-
-  /** The example before it is cut, which is longer than cutoffLen only if tokens will be lost. */
-  private Example whole(TrainingRecord record) {
-    if (record instanceof TrainingRecord.Alpaca text) {
-      return whole(text);
-    }
-    return ((TrainingRecord.Tokenized) record).example();
+    requireVocabulary(example);
+    return example;
   }
 
   private Example whole(TrainingRecord.Alpaca text) {
-    int[] tokens = encoder.encode(template.full(text.instruction(), text.input(), text.output()));
+    int[] tokens =
+        encoder.encode(template.full(text.instruction(), text.input(), text.output()), true);
     boolean ended = tokens.length > 0 && tokens[tokens.length - 1] == eosTokenId;
-    int[] inputIds = tokens;
-    if (!ended && tokens.length < cutoffLen) {
-      inputIds = Arrays.copyOf(tokens, tokens.length + 1);
-      inputIds[tokens.length] = eosTokenId;
-    }
+    int[] inputIds = ended || tokens.length >= cutoffLen ? tokens : append(tokens, eosTokenId);
     int[] labels = inputIds.clone();
     if (!trainOnInputs) {
-      int[] prompt = encoder.encode(template.prompt(text.instruction(), text.input()));
-      int firstDifference = Arrays.mismatch(prompt, tokens);
-      int promptTokens = firstDifference < 0 ? tokens.length : firstDifference;
-      Arrays.fill(labels, 0, promptTokens, Example.IGNORED_LABEL);
+      int[] prompt = encoder.encode(template.prompt(text.instruction(), text.input()), true);
+      Arrays.fill(labels, 0, common(prompt, tokens), Example.IGNORED_LABEL);
     }
     return new Example(inputIds, labels);
   }
 
-  private Optional<String> idOutsideVocabulary(Example example) {
-    int[] inputIds = example.inputIds();
-    int[] labels = example.labels();
-    for (int t = 0; t < inputIds.length; t++) {
-      if (inputIds[t] < 0 || inputIds[t] >= vocabSize) {
-        return Optional.of("input_ids[" + t + "] = " + inputIds[t]);
-      }
-      if (labels[t] != Example.IGNORED_LABEL && (labels[t] < 0 || labels[t] >= vocabSize)) {
-        return Optional.of("labels[" + t + "] = " + labels[t]);
+  private Example whole(TrainingRecord.Conversation conversation) {
+    ChatText written = chat.turns(conversation.messages());
+    int[] tokens = encoder.encode(written.text(), false);
+    int[] labels = new int[tokens.length];
+    Arrays.fill(labels, Example.IGNORED_LABEL);
+    int lastTurn = 0;
+    for (ChatText.Turn turn : written.turns()) {
+      int first = tokensUpTo(turn.start(), written.text(), tokens);
+      int end = tokensUpTo(turn.end(), written.text(), tokens);
+      System.arraycopy(tokens, first, labels, first, Math.max(0, end - first));
+      lastTurn = first;
+    }
+    if (trainOnInputs) {
+      labels = tokens.clone();
+    }
+    List<ChatMessage> messages = conversation.messages();
+    boolean ended =
+        Arrays.stream(tokens).skip(lastTurn).anyMatch(id -> id == eosTokenId)
+            || !messages.get(messages.size() - 1).isAssistant();
+    return ended || tokens.length >= cutoffLen
+        ? new Example(tokens, labels)
+        : new Example(append(tokens, eosTokenId), append(labels, eosTokenId));
+  }
+
+  /** How many of {@code tokens}, those of {@code text}, its first characters have. */
+  private int tokensUpTo(int characters, String text, int[] tokens) {
+    return characters == text.length()
+        ? tokens.length
+        : common(encoder.encode(text.substring(0, characters), false), tokens);
+  }
+
+  private Example whole(TrainingRecord.Text text) {
+    int[] tokens = encoder.encode(text.text(), text.starts());
+    boolean ended = tokens.length > 0 && tokens[tokens.length - 1] == eosTokenId;
+    int[] inputIds = text.ends() && !ended ? append(tokens, eosTokenId) : tokens;
+    return new Example(inputIds, inputIds);
+  }
+
+  /** How many tokens the two have in common at the start. */
+  private static int common(int[] part, int[] whole) {
+    int firstDifference = Arrays.mismatch(part, whole);
+    return firstDifference < 0 ? whole.length : firstDifference;
+  }
+
+  private static int[] append(int[] tokens, int token) {
+    int[] longer = Arrays.copyOf(tokens, tokens.length + 1);
+    longer[tokens.length] = token;
+    return longer;
+  }
+
+  private void requireVocabulary(Example example) {
+    requireVocabulary("input_ids", example.inputIds());
+    requireVocabulary("labels", example.labels());
+  }
+
+  private void requireVocabulary(String name, int[] ids) {
+    for (int t = 0; t < ids.length; t++) {
+      boolean ignored = name.equals("labels") && ids[t] == Example.IGNORED_LABEL;
+      if (!ignored && (ids[t] < 0 || ids[t] >= vocabSize)) {
+        throw new IllegalArgumentException(
+            String.format(
+                "%s[%d] = %d is outside the model's vocabulary, expected 0 to %d",
+                name, t, ids[t], vocabSize - 1));
       }
     }
-    return Optional.empty();
   }
 }

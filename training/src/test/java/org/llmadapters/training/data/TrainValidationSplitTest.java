@@ -17,7 +17,7 @@ final class TrainValidationSplitTest {
 
   @Test
   void putsEachExampleIntoOnePart() {
-    TrainValidationSplit split = TrainValidationSplit.of(ALL, 7, 42);
+    TrainValidationSplit split = TrainValidationSplit.of(List.of(ALL), 7, 42);
 
     assertThat(split.validation()).hasSize(7);
     assertThat(Stream.concat(split.training().stream(), split.validation().stream()))
@@ -26,7 +26,7 @@ final class TrainValidationSplitTest {
 
   @Test
   void keepsTheFilesOrderInBothParts() {
-    TrainValidationSplit split = TrainValidationSplit.of(ALL, 7, 42);
+    TrainValidationSplit split = TrainValidationSplit.of(List.of(ALL), 7, 42);
 
     assertThat(split.training())
         .isSubsetOf(ALL)
@@ -36,10 +36,10 @@ final class TrainValidationSplitTest {
 
   @Test
   void drawsByTheSeed() {
-    TrainValidationSplit split = TrainValidationSplit.of(ALL, 7, 42);
+    TrainValidationSplit split = TrainValidationSplit.of(List.of(ALL), 7, 42);
 
-    assertThat(TrainValidationSplit.of(ALL, 7, 42)).isEqualTo(split);
-    assertThat(TrainValidationSplit.of(ALL, 7, 43)).isNotEqualTo(split);
+    assertThat(TrainValidationSplit.of(List.of(ALL), 7, 42)).isEqualTo(split);
+    assertThat(TrainValidationSplit.of(List.of(ALL), 7, 43)).isNotEqualTo(split);
   }
 
   /** Of 2000 draws of 7 of 20, each example is drawn 700 times, give or take 4 deviations. */
@@ -47,7 +47,7 @@ final class TrainValidationSplitTest {
   void drawsEachExampleEquallyOften() {
     int[] drawn = new int[20];
     for (long seed = 0; seed < 2000; seed++) {
-      TrainValidationSplit.of(ALL, 7, seed)
+      TrainValidationSplit.of(List.of(ALL), 7, seed)
           .validation()
           .forEach(example -> drawn[example.inputIds()[0]]++);
     }
@@ -56,15 +56,25 @@ final class TrainValidationSplitTest {
   }
 
   @Test
+  void drawsFromAllFilesAndSaysWhatIsLeftOfEach() {
+    TrainValidationSplit split =
+        TrainValidationSplit.of(List.of(ALL.subList(0, 4), ALL.subList(4, 20)), 7, 42);
+
+    assertThat(split.training()).isEqualTo(TrainValidationSplit.of(List.of(ALL), 7, 42).training());
+    long ofFirst = split.training().stream().filter(ALL.subList(0, 4)::contains).count();
+    assertThat(split.sizes()).containsExactly((int) ofFirst, 13 - (int) ofFirst);
+  }
+
+  @Test
   void keepsAllForTrainingWhenNoneAreAskedFor() {
-    assertThat(TrainValidationSplit.of(ALL, 0, 42))
-        .isEqualTo(new TrainValidationSplit(ALL, List.of()));
+    assertThat(TrainValidationSplit.of(List.of(ALL), 0, 42))
+        .isEqualTo(new TrainValidationSplit(ALL, List.of(20), List.of()));
   }
 
   @Test
   void leavesSomethingToTrainOn() {
-    assertThat(TrainValidationSplit.of(ALL, 19, 42).training()).hasSize(1);
-    assertThatThrownBy(() -> TrainValidationSplit.of(ALL, 20, 42))
+    assertThat(TrainValidationSplit.of(List.of(ALL), 19, 42).training()).hasSize(1);
+    assertThatThrownBy(() -> TrainValidationSplit.of(List.of(ALL), 20, 42))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "val_set_size must be between 0 and 19, one less than there are examples, got 20");

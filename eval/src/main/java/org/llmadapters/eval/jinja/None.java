@@ -1,0 +1,6 @@
+package org.llmadapters.eval.jinja;
+
+/** Python's {@code None}. */
+enum None {
+  NONE
+}
