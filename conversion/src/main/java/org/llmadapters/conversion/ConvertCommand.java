@@ -63,7 +63,8 @@ public final class ConvertCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     out.println("model       " + output);
     out.println("parameters  " + SizeText.count(report.parameters()));
-    out.println("size        " + SizeText.bytes(report.bytes()) + ", " + report.format().describe());
+    out.println(
+        "size        " + SizeText.bytes(report.bytes()) + ", " + report.format().describe());
     out.println(
         "tokenizer   "
             + report

@@ -133,9 +133,7 @@ public final class Converter {
       BaseGraph base, WeightFormat format, HfCheckpoint checkpoint, Path directory)
       throws IOException {
     Set<String> quantized =
-        format.quantization().isPresent()
-            ? QuantizedGraph.quantizable(base).keySet()
-            : Set.of();
+        format.quantization().isPresent() ? QuantizedGraph.quantizable(base).keySet() : Set.of();
     long total = base.weights().stream().mapToLong(Weight::bytes).sum();
     try (Progress progress = Progress.start("converting", total, "bytes");
         TensorBundleWriter bundle =
@@ -143,8 +141,7 @@ public final class Converter {
                 SavedModelWriter.variables(directory), TensorBundleWriter.DEFAULT_SHARD_BYTES)) {
       for (Weight weight : base.weights()) {
         if (quantized.contains(weight.name())) {
-          new WeightQuantizer(
-                  format.quantization().orElseThrow(), checkpoint.file().path(), bundle)
+          new WeightQuantizer(format.quantization().orElseThrow(), checkpoint.file().path(), bundle)
               .add(weight, out -> copyWeight(checkpoint, weight, WeightDtype.FLOAT32, out));
           progress.advance(weight.bytes());
         } else {
@@ -154,10 +151,7 @@ public final class Converter {
               weight.shape(),
               channel ->
                   copyWeight(
-                      checkpoint,
-                      weight,
-                      weight.dtype(),
-                      new CountingChannel(channel, progress)));
+                      checkpoint, weight, weight.dtype(), new CountingChannel(channel, progress)));
         }
       }
       bundle.finish();

@@ -33,8 +33,7 @@ final class QuantizingChannel implements WritableByteChannel {
    * @param file it comes from
    * @param out gets the codes
    */
-  QuantizingChannel(
-      Weight weight, Quantization quantization, Path file, WritableByteChannel out) {
+  QuantizingChannel(Weight weight, Quantization quantization, Path file, WritableByteChannel out) {
     this.name = weight.name();
     this.quantization = quantization;
     this.file = file;
@@ -101,8 +100,7 @@ final class QuantizingChannel implements WritableByteChannel {
       case NF4 -> {
         float scale = magnitude == 0 ? 1 : magnitude;
         for (int i = 0; i < values.length; i += 2) {
-          codes.put(
-              (byte) (Nf4.code(values[i] / scale) << 4 | Nf4.code(values[i + 1] / scale)));
+          codes.put((byte) (Nf4.code(values[i] / scale) << 4 | Nf4.code(values[i + 1] / scale)));
         }
       }
     }

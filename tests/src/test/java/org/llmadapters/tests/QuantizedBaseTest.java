@@ -112,8 +112,7 @@ final class QuantizedBaseTest {
     Path checkpoint = shared.resolve("unpacked-checkpoint-" + name);
     Files.createDirectories(checkpoint);
     Json.write(
-        checkpoint.resolve(HfConfig.FILE),
-        HfConfig.toJson(base.config(), WeightDtype.BFLOAT16));
+        checkpoint.resolve(HfConfig.FILE), HfConfig.toJson(base.config(), WeightDtype.BFLOAT16));
     Map<String, float[]> values = dequantized(base);
     List<Weight> weights = QuantizedGraph.weights(base.graph());
     List<SafetensorsWriter.Entry> entries = new ArrayList<>();
@@ -173,17 +172,15 @@ final class QuantizedBaseTest {
 
   private static void assertClose(List<Double> found, List<Double> expected, double tolerance) {
     for (int i = 0; i < expected.size(); i++) {
-      assertThat(found.get(i))
-          .as("loss %d", i)
-          .isCloseTo(expected.get(i), within(tolerance));
+      assertThat(found.get(i)).as("loss %d", i).isCloseTo(expected.get(i), within(tolerance));
     }
   }
 
   /** With an odd number of weights in a row, and weights stored [in, out]. */
   @ParameterizedTest
   @CsvSource({"LLAMA, INT8", "LLAMA, NF4", "GPT_2, NF4", "GPT_2, INT8"})
-  void computesAsWithTheWeightsThatItsCodesStandFor(
-      Architecture family, Quantization quantization) throws IOException {
+  void computesAsWithTheWeightsThatItsCodesStandFor(Architecture family, Quantization quantization)
+      throws IOException {
     BaseModel base = base(family, WeightFormat.of(quantization));
     BaseModel unpacked = unpacked(base, family + "-" + quantization);
     assertThat(Forward.logits(base, IDS, MASK)).isEqualTo(Forward.logits(unpacked, IDS, MASK));
@@ -209,8 +206,8 @@ final class QuantizedBaseTest {
   }
 
   /**
-   * Half the widest gap between two levels, the error of the block's magnitude, which is half a step
-   * of 1/127 of the magnitudes' range, and a rounding to bfloat16.
+   * Half the widest gap between two levels, the error of the block's magnitude, which is half a
+   * step of 1/127 of the magnitudes' range, and a rounding to bfloat16.
    */
   @Test
   void nf4IsOffByHalfAGapOfItsBlock() throws IOException {
@@ -226,13 +223,13 @@ final class QuantizedBaseTest {
         (weight, found, original) -> {
           List<Float> magnitudes = new ArrayList<>();
           for (int from = 0; from < original.length; from += Nf4.BLOCK) {
-            magnitudes.add(
-                largest(original, from, Math.min(original.length, from + Nf4.BLOCK)));
+            magnitudes.add(largest(original, from, Math.min(original.length, from + Nf4.BLOCK)));
           }
-          double mean =
-              magnitudes.stream().mapToDouble(Float::doubleValue).average().orElseThrow();
+          double mean = magnitudes.stream().mapToDouble(Float::doubleValue).average().orElseThrow();
           double range =
-              magnitudes.stream().mapToDouble(magnitude -> Math.abs(magnitude - mean)).max()
+              magnitudes.stream()
+                  .mapToDouble(magnitude -> Math.abs(magnitude - mean))
+                  .max()
                   .orElseThrow();
           for (int i = 0; i < original.length; i++) {
             double magnitude = magnitudes.get(i / Nf4.BLOCK);
@@ -272,7 +269,9 @@ final class QuantizedBaseTest {
     return largest;
   }
 
-  /** The backward pass makes the weights again, alone or with its block: it is the same training. */
+  /**
+   * The backward pass makes the weights again, alone or with its block: it is the same training.
+   */
   @ParameterizedTest
   @EnumSource(Quantization.class)
   void trainsAsOnTheWeightsThatItsCodesStandFor(Quantization quantization) throws IOException {
@@ -312,8 +311,7 @@ final class QuantizedBaseTest {
                 + ": its weights are stored as nf4, and --adapter full trains weights; convert the"
                 + " checkpoint with --dtype bfloat16");
     LoraConfig pissa = lora(false, LoraInit.of(LoraInit.Scheme.PISSA));
-    assertThatThrownBy(
-            () -> AdapterTrainee.open(base, pissa, null, 5, new SessionOptions(1)))
+    assertThatThrownBy(() -> AdapterTrainee.open(base, pissa, null, 5, new SessionOptions(1)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
             "model.layers.0.self_attn.q_proj: pissa changes the weight, which is quantized");

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -120,7 +119,9 @@ final class TrainingMemoryTest {
     expected.forEach((name, gradient) -> assertThat(found.get(name)).as(name).isEqualTo(gradient));
   }
 
-  /** A gradient that is nothing but rounding, as that of OPT's key biases, is measured by others. */
+  /**
+   * A gradient that is nothing but rounding, as that of OPT's key biases, is measured by others.
+   */
   private static void assertClose(Map<String, float[]> found, Map<String, float[]> expected) {
     assertThat(found.keySet()).isEqualTo(expected.keySet());
     double largest = expected.values().stream().mapToDouble(Golden::largest).max().orElseThrow();
@@ -152,16 +153,14 @@ final class TrainingMemoryTest {
   void computingBlocksAgainChangesNoBitWhereNothingIsFused() throws IOException {
     BaseModel base = base(Architecture.OPT, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, AdapterKind.LORA);
-    assertSame(
-        gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
+    assertSame(gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
 
   @ParameterizedTest
   @EnumSource(
       value = Architecture.class,
       names = {"LLAMA", "QWEN3", "GEMMA", "BLOOM", "GPT_J", "GPT_NEO", "GPT_2"})
-  void computingBlocksAgainChangesGradientsByRoundingAlone(Architecture family)
-      throws IOException {
+  void computingBlocksAgainChangesGradientsByRoundingAlone(Architecture family) throws IOException {
     BaseModel base = base(family, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, AdapterKind.LORA);
     assertClose(
@@ -187,8 +186,7 @@ final class TrainingMemoryTest {
     BaseModel base = base(Architecture.OPT, WeightDtype.FLOAT32);
     LoraConfig dropping =
         new LoraConfig(3, 6, 0.4, TargetModules.of("q_proj", "v_proj", "fc1", "fc2"));
-    Opening opening =
-        () -> AdapterTrainee.open(base, dropping, null, 5, new SessionOptions(1));
+    Opening opening = () -> AdapterTrainee.open(base, dropping, null, 5, new SessionOptions(1));
     assertClose(
         gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
   }
@@ -222,8 +220,7 @@ final class TrainingMemoryTest {
                 TrainedBias.NONE,
                 whole ? List.of("lm_head", "norm") : List.of()));
     Opening opening = () -> AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
-    assertClose(
-        gradients(opening, IN_PARTS, false), gradients(opening, Memory.defaults(), false));
+    assertClose(gradients(opening, IN_PARTS, false), gradients(opening, Memory.defaults(), false));
   }
 
   @Test

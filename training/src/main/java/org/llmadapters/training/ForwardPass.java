@@ -48,7 +48,9 @@ record ForwardPass(GraphDef body, GraphFlow flow, Set<String> differentiable, Gr
     return differentiable.contains(TensorNames.node(tensor));
   }
 
-  /** The tensors that {@code nodes} read from outside and that gradients by {@code output} reach. */
+  /**
+   * The tensors that {@code nodes} read from outside and that gradients by {@code output} reach.
+   */
   List<String> inputs(List<NodeDef> nodes, String output) {
     Set<String> outside = Set.copyOf(NodeCopies.inputs(nodes));
     return NodeCopies.inputs(flow.before(output, nodes, WITHOUT_GRADIENT::contains)).stream()

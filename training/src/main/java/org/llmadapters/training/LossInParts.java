@@ -71,7 +71,10 @@ final class LossInParts {
    */
   Operand<TFloat32> addTo(
       ForwardPass forward,
-      Adjoints adjoints, TokenLoss loss, Operand<TFloat32> by, Map<String, String> connections) {
+      Adjoints adjoints,
+      TokenLoss loss,
+      Operand<TFloat32> by,
+      Map<String, String> connections) {
     Ops tf = adjoints.tf();
     boolean hidden = forward.concerns(layer.input());
     List<String> inputs = layer.part(forward, 0).inputs();

@@ -12,7 +12,6 @@ final class MemoryFlags {
 
   /** The record of these flags. */
   TrainingOptions.Memory toMemory() {
-    return new TrainingOptions.Memory(
-        gradientCheckpointing, TrainingOptions.Memory.LOGITS_AT_ONCE);
+    return new TrainingOptions.Memory(gradientCheckpointing, TrainingOptions.Memory.LOGITS_AT_ONCE);
   }
 }

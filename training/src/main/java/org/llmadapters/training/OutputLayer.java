@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.llmadapters.graph.rewrite.GraphFlow;
-import org.llmadapters.graph.rewrite.NodeCopies;
 import org.llmadapters.graph.rewrite.TensorNames;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.tensorflow.proto.AttrValue;

@@ -62,7 +62,9 @@ final class QuantizedWeights {
     return apart.build();
   }
 
-  /** Lets {@code node} read weights of its own, made when what they are multiplied with is there. */
+  /**
+   * Lets {@code node} read weights of its own, made when what they are multiplied with is there.
+   */
   private NodeDef apart(NodeDef node, GraphDef.Builder graph) {
     NodeDef.Builder changed = node.toBuilder();
     for (int i = 0; i < node.getInputCount(); i++) {

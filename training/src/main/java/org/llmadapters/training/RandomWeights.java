@@ -9,7 +9,8 @@ import org.llmadapters.graph.config.WeightDtype;
 
 /**
  * Weights of a model that has learned nothing yet: matrices normally distributed with deviation
- * 0.02, Hugging Face's {@code initializer_range}; norms at one; biases at zero. Codes of quantized weights are any.
+ * 0.02, Hugging Face's {@code initializer_range}; norms at one; biases at zero. Codes of quantized
+ * weights are any.
  */
 final class RandomWeights {
   private static final double INITIALIZER_RANGE = 0.02;
@@ -30,7 +31,10 @@ final class RandomWeights {
     boolean bias = weight.name().endsWith(".bias");
     boolean codes = weight.dtype() == WeightDtype.UINT8;
     for (int i = 0; i < values.length; i++) {
-      values[i] = codes ? random.nextInt(256) : matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
+      values[i] =
+          codes
+              ? random.nextInt(256)
+              : matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
     }
     return values;
   }

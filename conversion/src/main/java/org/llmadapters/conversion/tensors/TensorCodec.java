@@ -116,7 +116,8 @@ public final class TensorCodec {
         }
         target.asShortBuffer().put(patterns);
       }
-      case UINT8 -> throw new IllegalArgumentException("codes are no elements of a tensor of floats");
+      case UINT8 ->
+          throw new IllegalArgumentException("codes are no elements of a tensor of floats");
     }
     target.position(target.position() + count * dtype.bytes());
   }

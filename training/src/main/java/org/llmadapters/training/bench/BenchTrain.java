@@ -107,8 +107,7 @@ final class BenchTrain implements Callable<Integer> {
   }
 
   private TrainingOptions.Memory memory() {
-    return new TrainingOptions.Memory(
-        gradientCheckpointing, TrainingOptions.Memory.LOGITS_AT_ONCE);
+    return new TrainingOptions.Memory(gradientCheckpointing, TrainingOptions.Memory.LOGITS_AT_ONCE);
   }
 
   private TokenBatch randomBatch() {

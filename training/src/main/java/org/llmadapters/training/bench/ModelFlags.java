@@ -46,7 +46,8 @@ final class ModelFlags {
   @Option(
       names = "--dtype",
       defaultValue = "bfloat16",
-      description = "float32, bfloat16 or float16; for train also int8 or nf4 (default ${DEFAULT-VALUE})")
+      description =
+          "float32, bfloat16 or float16; for train also int8 or nf4 (default ${DEFAULT-VALUE})")
   private String dtype = "";
 
   ModelConfig config() {
