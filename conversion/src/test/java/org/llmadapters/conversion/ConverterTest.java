@@ -44,7 +44,7 @@ final class ConverterTest {
       throws IOException {
     Path output = directory.resolve("model");
     Converter.Report report = Converter.convert(Golden.path(checkpoint), output, false);
-    assertThat(report.dtype()).isEqualTo(dtype);
+    assertThat(report.format().dtype()).isEqualTo(dtype);
     try (SafetensorsFile source = source(checkpoint)) {
       assertThat(source.tensors().values())
           .allSatisfy(tensor -> assertThat(tensor.dtype()).isEqualTo(stored));

@@ -23,7 +23,7 @@ final class InspectionTest {
   void countsParametersAndTargetsOfACheckpoint() throws IOException {
     Inspection inspection = Inspection.of(Golden.path("llama-gqa/base"), null);
     assertThat(inspection.kind()).isEqualTo(DirectoryKind.CHECKPOINT);
-    assertThat(inspection.dtype()).isEqualTo(WeightDtype.FLOAT32);
+    assertThat(inspection.format().dtype()).isEqualTo(WeightDtype.FLOAT32);
     assertThat(inspection.groups())
         .containsExactlyInAnyOrderEntriesOf(
             Map.of(
@@ -56,7 +56,7 @@ final class InspectionTest {
     Converter.convert(checkpoint, model, WeightDtype.BFLOAT16, false);
     Inspection inspection = Inspection.of(model, Golden.path("llama/adapters/lora"));
     assertThat(inspection.kind()).isEqualTo(DirectoryKind.BASE_MODEL);
-    assertThat(inspection.dtype()).isEqualTo(WeightDtype.BFLOAT16);
+    assertThat(inspection.format().dtype()).isEqualTo(WeightDtype.BFLOAT16);
     Inspection source = Inspection.of(checkpoint, null);
     assertThat(inspection.groups()).isEqualTo(source.groups());
     assertThat(inspection.targets()).containsExactlyInAnyOrderElementsOf(source.targets());

@@ -1,5 +1,6 @@
 package org.llmadapters.training;
 
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
@@ -23,6 +24,8 @@ import org.tensorflow.proto.NodeDef;
  */
 record ForwardPass(GraphDef body, GraphFlow flow, Set<String> differentiable, Graph graph)
     implements AutoCloseable {
+  private static final Set<String> WITHOUT_GRADIENT =
+      Set.of("StopGradient", "Shape", "ShapeN", "ZerosLike", "OnesLike");
 
   ForwardPass {
     differentiable = Set.copyOf(differentiable);
@@ -45,9 +48,13 @@ record ForwardPass(GraphDef body, GraphFlow flow, Set<String> differentiable, Gr
     return differentiable.contains(TensorNames.node(tensor));
   }
 
-  /** The tensors that {@code nodes} read from outside and that gradients are passed to. */
-  List<String> inputs(List<NodeDef> nodes) {
-    return NodeCopies.inputs(nodes).stream()
+  /**
+   * The tensors that {@code nodes} read from outside and that gradients by {@code output} reach.
+   */
+  List<String> inputs(List<NodeDef> nodes, String output) {
+    Set<String> outside = Set.copyOf(NodeCopies.inputs(nodes));
+    return NodeCopies.inputs(flow.before(output, nodes, WITHOUT_GRADIENT::contains)).stream()
+        .filter(outside::contains)
         .filter(this::concerns)
         .filter(input -> isFloating(Adjoints.output(graph, input).dataType()))
         .toList();
@@ -69,7 +76,7 @@ record ForwardPass(GraphDef body, GraphFlow flow, Set<String> differentiable, Gr
             "shape",
             sizes == null
                 ? VariableNodes.unknownShape()
-                : VariableNodes.shape(java.util.Arrays.stream(sizes).boxed().toList()))
+                : VariableNodes.shape(Arrays.stream(sizes).boxed().toList()))
         .build();
   }
 

@@ -65,7 +65,8 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
                 Piece.of(
                     forward,
                     "behind_blocks/",
-                    forward.flow().between(List.of(blocks.get(0).output()), end)));
+                    forward.flow().between(List.of(blocks.get(0).output()), end),
+                    end));
     GraphDef.Builder nodes = forward.body().toBuilder();
     blocks.forEach(block -> nodes.addAllNode(block.copy(forward)));
     behindBlocks.ifPresent(piece -> nodes.addAllNode(piece.copy(forward, Map.of())));

@@ -117,7 +117,7 @@ record OutputLayer(
     return new Piece(
         prefix(part),
         nodes,
-        forward.inputs(nodes).stream().filter(tensor -> !tensor.equals(input)).toList());
+        forward.inputs(nodes, output).stream().filter(tensor -> !tensor.equals(input)).toList());
   }
 
   /** The copy of {@link #part} for so many columns. */

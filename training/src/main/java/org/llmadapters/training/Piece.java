@@ -22,9 +22,9 @@ record Piece(String prefix, List<NodeDef> nodes, List<String> inputs) {
     inputs = List.copyOf(inputs);
   }
 
-  /** The part of {@code forward} that consists of {@code nodes}. */
-  static Piece of(ForwardPass forward, String prefix, List<NodeDef> nodes) {
-    return new Piece(prefix, nodes, forward.inputs(nodes));
+  /** The part of {@code forward} that consists of {@code nodes} and gives {@code output}. */
+  static Piece of(ForwardPass forward, String prefix, List<NodeDef> nodes, String output) {
+    return new Piece(prefix, nodes, forward.inputs(nodes, output));
   }
 
   /**

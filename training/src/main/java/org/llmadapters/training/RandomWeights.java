@@ -4,10 +4,12 @@ import java.util.List;
 import java.util.Random;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.config.WeightDtype;
 
 /**
  * Weights of a model that has learned nothing yet: matrices normally distributed with deviation
- * 0.02, Hugging Face's {@code initializer_range}; norms at one; biases at zero.
+ * 0.02, Hugging Face's {@code initializer_range}; norms at one; biases at zero. Codes of quantized
+ * weights are any.
  */
 final class RandomWeights {
   private static final double INITIALIZER_RANGE = 0.02;
@@ -24,8 +26,12 @@ final class RandomWeights {
     float[] values = new float[Math.toIntExact(weight.elements())];
     boolean matrix = weight.shape().size() > 1;
     boolean bias = weight.name().endsWith(".bias");
+    boolean codes = weight.dtype() == WeightDtype.UINT8;
     for (int i = 0; i < values.length; i++) {
-      values[i] = matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
+      values[i] =
+          codes
+              ? random.nextInt(256)
+              : matrix ? (float) (random.nextGaussian() * INITIALIZER_RANGE) : bias ? 0 : 1;
     }
     return values;
   }

@@ -64,7 +64,7 @@ record RecomputedBlock(String input, String output, List<NodeDef> codes, Piece p
               site.input(),
               output,
               codes,
-              Piece.of(forward, "recompute/" + site.path() + "/", nodes)));
+              Piece.of(forward, "recompute/" + site.path() + "/", nodes, output)));
     }
     return blocks;
   }

@@ -8,12 +8,13 @@ import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.Splicer;
 import org.llmadapters.adapters.TargetModules;
+import org.llmadapters.conversion.WeightFormat;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
-import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.quantize.QuantizedGraph;
 
 /** A training step over random weights, for measuring; caller closes. */
 public final class StepBenchmark implements AutoCloseable {
@@ -30,8 +31,9 @@ public final class StepBenchmark implements AutoCloseable {
    * of {@code config}.
    */
   public static StepBenchmark lora(
-      ModelConfig config, WeightDtype dtype, int r, ReplicatedFunction.Execution execution) {
-    BaseGraph base = Architecture.build(config, dtype);
+      ModelConfig config, WeightFormat format, int r, ReplicatedFunction.Execution execution) {
+    BaseGraph plain = Architecture.build(config, format.dtype());
+    BaseGraph base = format.quantization().map(by -> QuantizedGraph.of(plain, by)).orElse(plain);
     LoraConfig lora = new LoraConfig(r, 2.0 * r, 0, TargetModules.of("q_proj", "v_proj"));
     AdaptedGraph adapted = Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING);
     ModelSession session = new ModelSession(SessionOptions.forThisMachine());

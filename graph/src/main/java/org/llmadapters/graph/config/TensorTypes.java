@@ -22,8 +22,8 @@ public final class TensorTypes {
   }
 
   /**
-   * TensorFlow Java's class for {@code dtype}. That of codes is none of floating-point tensors: they
-   * are moved about like others, but computed with only where their real type is known.
+   * TensorFlow Java's class for {@code dtype}. That of codes is none of floating-point tensors:
+   * they are moved about like others, but computed with only where their real type is known.
    */
   @SuppressWarnings("unchecked")
   public static Class<TFloating> of(WeightDtype dtype) {

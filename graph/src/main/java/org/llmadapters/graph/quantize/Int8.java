@@ -8,8 +8,8 @@ import org.tensorflow.op.Ops;
 import org.tensorflow.types.TFloat32;
 
 /**
- * Eight bits, symmetric: {@code w = (code - 128) * scale}, with one scale for each row of the weight
- * as it is stored, which is an output where it is stored [out, in].
+ * Eight bits, symmetric: {@code w = (code - 128) * scale}, with one scale for each row of the
+ * weight as it is stored, which is an output where it is stored [out, in].
  *
  * <p>{@code scale = max |w| / 127} of the row, so that no weight is off by more than {@code max |w|
  * / 254}. Source: Dettmers et al. 2022, arXiv:2208.07339, section 2.1.
@@ -28,14 +28,11 @@ public final class Int8 {
     return List.of(
         new Weight(weight.name() + ".codes", WeightDtype.UINT8, weight.shape()),
         new Weight(
-            weight.name() + ".scales",
-            WeightDtype.FLOAT32,
-            List.of(weight.shape().get(0), 1L)));
+            weight.name() + ".scales", WeightDtype.FLOAT32, List.of(weight.shape().get(0), 1L)));
   }
 
   static Operand<TFloat32> dequantize(Ops tf, Quantization.Variables variables) {
     Operand<TFloat32> codes = tf.dtypes.cast(variables.codes(0), TFloat32.class);
-    return tf.math.mul(
-        tf.math.sub(codes, tf.constant((float) ZERO)), variables.numbers(1));
+    return tf.math.mul(tf.math.sub(codes, tf.constant((float) ZERO)), variables.numbers(1));
   }
 }

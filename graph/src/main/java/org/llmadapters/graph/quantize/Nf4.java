@@ -16,11 +16,12 @@ import org.tensorflow.types.TInt32;
  * quantiles of a normal distribution. A byte holds two codes, the first in its upper half; the last
  * block is filled up with zeros.
  *
- * <p>The magnitudes are quantized in their turn: {@code magnitude = (code - 128) * step + mean}, with
- * one mean for a weight, and one step for every 256 of its blocks: 4.127 bits for each weight in all.
+ * <p>The magnitudes are quantized in their turn: {@code magnitude = (code - 128) * step + mean},
+ * with one mean for a weight, and one step for every 256 of its blocks: 4.127 bits for each weight
+ * in all.
  *
- * <p>Source: Dettmers et al. 2023, QLoRA, arXiv:2305.14314, section 3 and appendix E for the levels.
- * There the second quantization is to an 8-bit float; here it is to even steps.
+ * <p>Source: Dettmers et al. 2023, QLoRA, arXiv:2305.14314, section 3 and appendix E for the
+ * levels. There the second quantization is to an 8-bit float; here it is to even steps.
  */
 public final class Nf4 {
   /** Weights that share a magnitude. */
@@ -32,20 +33,20 @@ public final class Nf4 {
   /** The levels by their codes. */
   private static final float[] LEVELS = {
     -1.0f,
-    -0.6961928009986877f,
-    -0.5250730514526367f,
-    -0.39491748809814453f,
-    -0.28444138169288635f,
-    -0.18477343022823334f,
-    -0.09105003625154495f,
+    -0.6961928f,
+    -0.52507305f,
+    -0.3949175f,
+    -0.28444138f,
+    -0.18477343f,
+    -0.091050036f,
     0.0f,
-    0.07958029955625534f,
-    0.16093020141124725f,
-    0.24611230194568634f,
-    0.33791524171829224f,
-    0.44070982933044434f,
-    0.5626170039176941f,
-    0.7229568362236023f,
+    0.0795803f,
+    0.1609302f,
+    0.2461123f,
+    0.33791524f,
+    0.44070983f,
+    0.562617f,
+    0.72295684f,
     1.0f
   };
 
@@ -83,8 +84,7 @@ public final class Nf4 {
     String name = weight.name();
     return List.of(
         new Weight(name + ".codes", WeightDtype.UINT8, List.of(blocks(weight), BLOCK / 2L)),
-        new Weight(
-            name + ".magnitudes", WeightDtype.UINT8, List.of(groups(weight), (long) GROUP)),
+        new Weight(name + ".magnitudes", WeightDtype.UINT8, List.of(groups(weight), (long) GROUP)),
         new Weight(name + ".magnitudes.steps", WeightDtype.FLOAT32, List.of(groups(weight), 1L)),
         new Weight(name + ".magnitudes.mean", WeightDtype.FLOAT32, List.of(1L)));
   }
@@ -94,8 +94,7 @@ public final class Nf4 {
     Operand<TFloat32> steps = tf.dtypes.cast(variables.codes(1), TFloat32.class);
     Operand<TFloat32> magnitudes =
         tf.math.add(
-            tf.math.mul(
-                tf.math.sub(steps, tf.constant((float) Int8.ZERO)), variables.numbers(2)),
+            tf.math.mul(tf.math.sub(steps, tf.constant((float) Int8.ZERO)), variables.numbers(2)),
             variables.numbers(3)); // [groups, 256]
     Operand<TFloat32> ofBlocks =
         tf.slice(

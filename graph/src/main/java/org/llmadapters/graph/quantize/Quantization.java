@@ -40,8 +40,8 @@ public enum Quantization {
   }
 
   /**
-   * The variables that stand for {@code weight}, the codes first. Their names begin with that of the
-   * weight.
+   * The variables that stand for {@code weight}, the codes first. Their names begin with that of
+   * the weight.
    */
   public List<Weight> variables(Weight weight) {
     return switch (this) {

@@ -29,10 +29,11 @@ import org.tensorflow.types.TUint8;
 import org.tensorflow.types.family.TType;
 
 /**
- * A base graph whose blocks' linear weights are stored in codes. Where there was a variable there are
- * those of {@link Quantization#variables}; where there was its value, {@code <weight>/Read}, there is
- * the value that they stand for, in the dtype of the model. In the decode graph it is called {@code
- * decode/<weight>/Read}: each of the two graphs has its own, made when the layer's input is there.
+ * A base graph whose blocks' linear weights are stored in codes. Where there was a variable there
+ * are those of {@link Quantization#variables}; where there was its value, {@code <weight>/Read},
+ * there is the value that they stand for, in the dtype of the model. In the decode graph it is
+ * called {@code decode/<weight>/Read}: each of the two graphs has its own, made when the layer's
+ * input is there.
  *
  * <pre>
  *   codes, scales -- dequantize -- EnsureShape (weight/Read) -- MatMul
@@ -82,8 +83,7 @@ public final class QuantizedGraph {
         String layer = node.getName().substring(0, node.getName().lastIndexOf('/'));
         String scope = layer.startsWith(Sites.DECODE_SCOPE) ? Sites.DECODE_SCOPE : "";
         graph.addAllNode(dequantized(weight, quantization, scope, layer + "/input"));
-        graph.addNode(
-            node.toBuilder().setInput(1, scope + VariableNodes.readName(weight)).build());
+        graph.addNode(node.toBuilder().setInput(1, scope + VariableNodes.readName(weight)).build());
       } else if (handles.containsKey(node.getName())) {
         quantization
             .variables(handles.get(node.getName()))
@@ -190,11 +190,8 @@ public final class QuantizedGraph {
   public static Optional<Quantization> quantization(GraphDef graph) {
     for (Weight weight : dequantized(graph).values()) {
       for (Quantization quantization : Quantization.values()) {
-        List<String> handles =
-            quantization.variables(weight).stream().map(Weight::node).toList();
-        if (graph.getNodeList().stream()
-                .filter(node -> handles.contains(node.getName()))
-                .count()
+        List<String> handles = quantization.variables(weight).stream().map(Weight::node).toList();
+        if (graph.getNodeList().stream().filter(node -> handles.contains(node.getName())).count()
             == handles.size()) {
           return Optional.of(quantization);
         }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 
@@ -43,6 +44,24 @@ public final class GraphFlow {
   /** {@code from} and all nodes that depend on one of them. */
   public Set<String> behind(Collection<String> from) {
     return reach(from, name -> readers.getOrDefault(name, List.of()));
+  }
+
+  /**
+   * The nodes of {@code piece} that {@code end}, one of them, depends on, but not by way of an
+   * operation for which {@code stops} holds.
+   */
+  public List<NodeDef> before(String end, Collection<NodeDef> piece, Predicate<String> stops) {
+    Set<String> names = new HashSet<>();
+    piece.forEach(node -> names.add(node.getName()));
+    Set<String> reached =
+        reach(
+            List.of(end),
+            name ->
+                sources(node(name)).stream()
+                    .filter(names::contains)
+                    .filter(source -> !stops.test(node(source).getOp()))
+                    .toList());
+    return piece.stream().filter(node -> reached.contains(node.getName())).toList();
   }
 
   /** {@code to} and all nodes that one of them depends on. */

@@ -3,6 +3,7 @@ package org.llmadapters.training.bench;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +77,7 @@ final class BenchTrain implements Callable<Integer> {
     boolean xla = compile.equals("on");
     ObjectNode json = Json.object();
     json.put("bench", "train");
-    json.put("dtype", model.dtype().hfName());
+    json.put("dtype", model.formatName());
     json.put("batch_size", batchSize);
     json.put("sequence_length", sequenceLength);
     json.put("xla", xla);
@@ -84,7 +85,7 @@ final class BenchTrain implements Callable<Integer> {
     json.put("gradient_checkpointing", gradientCheckpointing);
     try (StepBenchmark benchmark =
             StepBenchmark.lora(
-                model.config(), model.dtype(), r, new Execution(parts, xla, memory()));
+                model.config(), model.format(), r, new Execution(parts, xla, memory()));
         TokenBatch batch = randomBatch()) {
       UpdateRate rate = new UpdateRate(1, 1e-4);
       json.put(
@@ -101,7 +102,7 @@ final class BenchTrain implements Callable<Integer> {
           "tokens_per_second", Math.round(batchSize * sequenceLength / timings.median() * 1000));
     }
     PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
-    java.util.Objects.requireNonNull(spec).commandLine().getOut().println(json);
+    Objects.requireNonNull(spec).commandLine().getOut().println(json);
     return 0;
   }
 

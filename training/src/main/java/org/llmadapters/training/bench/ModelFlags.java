@@ -2,6 +2,7 @@ package org.llmadapters.training.bench;
 
 import java.util.List;
 import java.util.OptionalInt;
+import org.llmadapters.conversion.WeightFormat;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
@@ -45,7 +46,8 @@ final class ModelFlags {
   @Option(
       names = "--dtype",
       defaultValue = "bfloat16",
-      description = "float32, bfloat16 or float16 (default ${DEFAULT-VALUE})")
+      description =
+          "float32, bfloat16 or float16; for train also int8 or nf4 (default ${DEFAULT-VALUE})")
   private String dtype = "";
 
   ModelConfig config() {
@@ -65,5 +67,15 @@ final class ModelFlags {
 
   WeightDtype dtype() {
     return WeightDtype.of(dtype);
+  }
+
+  /** The dtype, or how the weights are quantized. */
+  WeightFormat format() {
+    return WeightFormat.of(dtype);
+  }
+
+  /** The name of the format. */
+  String formatName() {
+    return dtype;
   }
 }
