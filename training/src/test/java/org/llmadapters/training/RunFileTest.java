@@ -32,6 +32,7 @@ final class RunFileTest {
     private int batchSize;
 
     @Option(names = "--resume")
+    @SuppressWarnings("UnusedVariable") // it is there to be left out
     private boolean resume;
 
     @Option(names = "--use-dora")
