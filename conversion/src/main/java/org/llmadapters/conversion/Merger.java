@@ -120,9 +120,7 @@ public final class Merger {
               variables,
               session -> {
                 load(session, base.weights(), checkpoint);
-                for (Weight variable : fitted.adapted().variables()) {
-                  session.assign(Map.of(variable.name(), fitted.values(variable)));
-                }
+                fitted.load(session);
               });
       float[][][] logits =
           check.logits(
@@ -135,10 +133,10 @@ public final class Merger {
 
   private static void load(ModelSession session, List<Weight> weights, HfCheckpoint checkpoint)
       throws IOException {
-    for (Weight weight : weights) {
-      TensorInfo tensor = checkpoint.find(weight.name()).orElseThrow();
-      session.assign(Map.of(weight.name(), checkpoint.file().readFloats(tensor.name())));
-    }
+    session.assign(
+        weights,
+        weight ->
+            checkpoint.file().readFloats(checkpoint.find(weight.name()).orElseThrow().name()));
   }
 
   /** The configuration as it was, but for the dtype. */

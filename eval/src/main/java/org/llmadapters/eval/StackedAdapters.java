@@ -9,7 +9,6 @@ import java.util.Map;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.peft.FittedAdapter;
-import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
 import org.tensorflow.proto.GraphDef;
@@ -65,9 +64,7 @@ final class StackedAdapters {
     try (FittedAdapter adapter = FittedAdapter.open(directory, graph, base.config(), name)) {
       if (!loaded) {
         session.declare(adapter.adapted().variables());
-        for (Weight variable : adapter.adapted().variables()) {
-          session.assign(Map.of(variable.name(), adapter.values(variable)));
-        }
+        adapter.load(session);
       }
       return adapter.adapted();
     }

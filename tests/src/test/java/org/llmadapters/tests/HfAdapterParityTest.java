@@ -2,6 +2,7 @@ package org.llmadapters.tests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.llmadapters.tests.Parity.ACTIVATIONS;
 import static org.llmadapters.tests.Parity.ADAM;
 import static org.llmadapters.tests.Parity.GRADIENTS;
@@ -14,7 +15,6 @@ import static org.llmadapters.tests.Parity.step;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -75,14 +75,17 @@ final class HfAdapterParityTest {
   private static final Set<String> COUNTS_PADDING_AFTER_VIRTUAL_TOKENS =
       Set.of("llama", "llama-gqa", "mistral", "qwen2", "gemma", "gptj", "gpt_neox", "gpt_neo");
 
+  /** Of bases, which no test changes. */
+  @TempDir static Path shared;
+
   @TempDir Path directory;
 
   /**
    * The adapter of a golden folder. Where only what an encoder gave is stored, the encoder's
    * weights are golden values, too.
    */
-  private AdapterTrainee trainee(String family, String adapter) throws IOException {
-    BaseModel base = Parity.base(directory, family + "/base", WeightDtype.FLOAT32);
+  private static AdapterTrainee trainee(String family, String adapter) throws IOException {
+    BaseModel base = base(family);
     try (PeftAdapter peft = PeftAdapter.read(Golden.path(family + "/adapters/" + adapter));
         Golden golden = Golden.open(family + "/adapters/" + adapter.replace(NEW_PEFT, ""))) {
       List<String> encoder = golden.names("init.");
@@ -94,6 +97,14 @@ final class HfAdapterParityTest {
       }
       return trainee;
     }
+  }
+
+  /** The family's base, converted once. */
+  private static BaseModel base(String family) throws IOException {
+    Path directory = shared.resolve(family);
+    return Files.exists(directory)
+        ? BaseModel.open(directory.resolve("base"))
+        : Parity.base(directory, family + "/base", WeightDtype.FLOAT32);
   }
 
   /** Every adapter of every family; {@code X-peft-new} is {@code X} in other words. */
@@ -109,22 +120,40 @@ final class HfAdapterParityTest {
 
   @ParameterizedTest
   @MethodSource("adapters")
-  void adapterHasTheLogitsLossesAndGradients(String family, String adapter) throws IOException {
+  void adapterComputesSavesAndLearnsAsInTheReference(String family, String adapter)
+      throws IOException {
     try (AdapterTrainee trainee = trainee(family, adapter);
-        Golden golden = Golden.open(family + "/adapters/" + adapter.replace(NEW_PEFT, ""));
-        TokenBatch batch = golden.batch("right")) {
+        Golden golden = Golden.open(family + "/adapters/" + adapter.replace(NEW_PEFT, ""))) {
+      TrainingStep step = step(trainee, ADAM, PLAIN);
       LossFunction losses = lossFunction(trainee, PLAIN);
-      boolean virtualTokens = Sites.virtualTokens(trainee.inference().graph()) > 0;
-      checkLogits(trainee, golden, "right", ACTIVATIONS);
-      checkLoss(losses, golden, "right.loss", golden.batch("right"));
-      if (COUNTS_PADDING.contains(family)
-          || (virtualTokens && COUNTS_PADDING_AFTER_VIRTUAL_TOKENS.contains(family))) {
-        checkLoss(losses, golden, "right.loss", golden.batch("left"));
-      } else {
-        checkLogits(trainee, golden, "left", ACTIVATIONS);
-        checkLoss(losses, golden, "left.loss", golden.batch("left"));
+      assertAll(
+          () -> checkLogitsAndLosses(family, trainee, losses, golden),
+          () -> checkGradients(step, golden),
+          () -> checkWritten(family, adapter, trainee));
+      if (hasFiveSteps(family, adapter)) {
+        checkFiveSteps(trainee, step, losses, golden);
       }
-      checkGradients(step(trainee, ADAM, PLAIN).gradients(batch), golden);
+    }
+  }
+
+  private static void checkLogitsAndLosses(
+      String family, AdapterTrainee trainee, LossFunction losses, Golden golden)
+      throws IOException {
+    boolean virtualTokens = Sites.virtualTokens(trainee.inference().graph()) > 0;
+    checkLogits(trainee, golden, "right", ACTIVATIONS);
+    checkLoss(losses, golden, "right.loss", golden.batch("right"));
+    if (COUNTS_PADDING.contains(family)
+        || (virtualTokens && COUNTS_PADDING_AFTER_VIRTUAL_TOKENS.contains(family))) {
+      checkLoss(losses, golden, "right.loss", golden.batch("left"));
+    } else {
+      checkLogits(trainee, golden, "left", ACTIVATIONS);
+      checkLoss(losses, golden, "left.loss", golden.batch("left"));
+    }
+  }
+
+  private static void checkGradients(TrainingStep step, Golden golden) throws IOException {
+    try (TokenBatch batch = golden.batch("right")) {
+      checkGradients(step.gradients(batch), golden);
     }
   }
 
@@ -151,27 +180,14 @@ final class HfAdapterParityTest {
     return name.startsWith("prompt_encoder.") ? name : PREFIX + name;
   }
 
-  /** The adapters with golden values of five steps. */
-  static Stream<Arguments> stepped() {
-    return adapters().filter(arguments -> hasFiveSteps(arguments.get()));
-  }
-
-  private static boolean hasFiveSteps(Object[] familyAndAdapter) {
-    Path golden = Golden.path(familyAndAdapter[0] + "/adapters/" + familyAndAdapter[1]);
-    if (!Files.exists(golden.resolve("golden.safetensors"))) {
+  /** Whether there are golden values of five steps. */
+  private static boolean hasFiveSteps(String family, String adapter) throws IOException {
+    if (!Files.exists(Golden.path(family + "/adapters/" + adapter).resolve("golden.safetensors"))) {
       return false;
     }
-    try (Golden values = Golden.open(familyAndAdapter[0] + "/adapters/" + familyAndAdapter[1])) {
+    try (Golden values = Golden.open(family + "/adapters/" + adapter)) {
       return !values.names("after.").isEmpty();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
-  }
-
-  @ParameterizedTest
-  @MethodSource("stepped")
-  void fiveStepsOfAdamWGiveTheSameAdapter(String family, String adapter) throws IOException {
-    checkFiveSteps(family, adapter, false);
   }
 
   @ParameterizedTest
@@ -186,25 +202,29 @@ final class HfAdapterParityTest {
         "ptuning"
       })
   void fiveCompiledStepsGiveTheSameAdapter(String adapter) throws IOException {
-    checkFiveSteps("llama", adapter, true);
+    try (AdapterTrainee trainee = trainee("llama", adapter);
+        Golden golden = Golden.open("llama/adapters/" + adapter)) {
+      checkFiveSteps(
+          trainee,
+          step(trainee, ADAM, new Execution(1, true)),
+          lossFunction(trainee, PLAIN),
+          golden);
+    }
   }
 
-  private void checkFiveSteps(String family, String adapter, boolean xla) throws IOException {
-    try (AdapterTrainee trainee = trainee(family, adapter);
-        Golden golden = Golden.open(family + "/adapters/" + adapter)) {
-      TrainingStep step = step(trainee, ADAM, new Execution(1, xla));
-      float[] losses = golden.floats("train.losses");
-      for (int i = 0; i < 5; i++) {
-        try (TokenBatch batch = golden.trainingBatch(i)) {
-          StepOutcome outcome = step.step(batch, new UpdateRate(i + 1, 3e-4));
-          assertThat(outcome.loss())
-              .as("loss of step %d", i)
-              .isCloseTo(losses[i], within(10 * LOSS * losses[i]));
-        }
+  private static void checkFiveSteps(
+      Trainee trainee, TrainingStep step, LossFunction after, Golden golden) throws IOException {
+    float[] losses = golden.floats("train.losses");
+    for (int i = 0; i < 5; i++) {
+      try (TokenBatch batch = golden.trainingBatch(i)) {
+        StepOutcome outcome = step.step(batch, new UpdateRate(i + 1, 3e-4));
+        assertThat(outcome.loss())
+            .as("loss of step %d", i)
+            .isCloseTo(losses[i], within(10 * LOSS * losses[i]));
       }
-      checkTrained(trainee, golden, "after.", "after_unstable.", AFTER_TRAINING);
-      checkLoss(lossFunction(trainee, PLAIN), golden, "after.right.loss", golden.batch("right"));
     }
+    checkTrained(trainee, golden, "after.", "after_unstable.", AFTER_TRAINING);
+    checkLoss(after, golden, "after.right.loss", golden.batch("right"));
   }
 
   private static void checkTrained(
@@ -291,7 +311,7 @@ final class HfAdapterParityTest {
       Execution compiled = new Execution(1, true);
       double plainLoss = lossFunction(trainee, PLAIN).of(batch).mean();
       Map<String, float[]> plain = step(trainee, ADAM, PLAIN).gradients(batch);
-      try (AdapterTrainee other = reopened(family)) {
+      try (AdapterTrainee other = trainee(family, "lora")) {
         assertThat(lossFunction(other, compiled).of(batch).mean())
             .isCloseTo(plainLoss, within(1e-5 * plainLoss));
         Map<String, float[]> gradients = step(other, ADAM, compiled).gradients(batch);
@@ -303,14 +323,6 @@ final class HfAdapterParityTest {
     }
   }
 
-  /** A second trainee of the base that this test has converted. */
-  private AdapterTrainee reopened(String family) throws IOException {
-    try (PeftAdapter peft = PeftAdapter.read(Golden.path(family + "/adapters/lora"))) {
-      return AdapterTrainee.open(
-          BaseModel.open(directory.resolve("base")), peft.config(), peft, 0, new SessionOptions(1));
-    }
-  }
-
   /**
    * Two parts of two rows with different numbers of counted tokens; the sums of the parts are the
    * sums of the whole but for the order.
@@ -319,7 +331,7 @@ final class HfAdapterParityTest {
   @ValueSource(booleans = {false, true})
   void twoReplicasEqualOne(boolean xla) throws IOException {
     try (AdapterTrainee trainee = trainee("llama", "lora");
-        AdapterTrainee other = reopened("llama");
+        AdapterTrainee other = trainee("llama", "lora");
         Golden golden = Golden.open("llama/adapters/lora")) {
       TokenBatch one = fourRows(golden);
       TokenBatch two = fourRows(golden);
@@ -353,27 +365,23 @@ final class HfAdapterParityTest {
         0);
   }
 
-  @ParameterizedTest
-  @MethodSource("adapters")
-  void anAdapterThatWeWriteIsReadBackIdentical(String family, String adapter) throws IOException {
+  /** An adapter that we write is read back identical. */
+  private void checkWritten(String family, String adapter, AdapterTrainee trainee)
+      throws IOException {
     Path written = directory.resolve("adapter");
-    Path original = Golden.path(family + "/adapters/" + adapter);
-    boolean encoded;
-    try (AdapterTrainee trainee = trainee(family, adapter)) {
-      trainee.save(written);
-      encoded =
-          trainee.variables().stream()
-              .anyMatch(variable -> variable.name().contains("prompt_encoder."));
-    }
-    BaseModel base = BaseModel.open(directory.resolve("base"));
+    trainee.save(written);
+    boolean encoded =
+        trainee.variables().stream()
+            .anyMatch(variable -> variable.name().contains("prompt_encoder."));
     try (PeftAdapter ours = PeftAdapter.read(written);
-        PeftAdapter theirs = PeftAdapter.read(original)) {
+        PeftAdapter theirs = PeftAdapter.read(Golden.path(family + "/adapters/" + adapter))) {
       assertThat(ours.config()).isEqualTo(theirs.config());
       assertThat(ours.tensors().keySet()).isEqualTo(theirs.tensors().keySet());
       List<AdapterParameter> parameters =
-          Splicer.splice(base.graph().graphDef(), ours.config(), "default", Splicer.Mode.INFERENCE)
+          Splicer.splice(
+                  base(family).graph().graphDef(), ours.config(), "default", Splicer.Mode.INFERENCE)
               .parameters();
-      ours.check(parameters, "llama");
+      ours.check(parameters, family);
       for (AdapterParameter parameter : parameters) {
         // What an encoder gave is computed again: 1e-6, some roundings of sums of 32 products.
         Golden.assertClose(

@@ -5,8 +5,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
@@ -147,9 +149,11 @@ public final class AdapterTrainee implements Trainee {
   private static void assign(
       ModelSession session, PeftAdapter initial, List<AdapterParameter> parameters)
       throws IOException {
-    for (AdapterParameter parameter : parameters) {
-      session.assign(Map.of(parameter.variable(NAME).name(), initial.tensor(parameter.name())));
-    }
+    Map<Weight, AdapterParameter> byVariable = new LinkedHashMap<>();
+    parameters.forEach(parameter -> byVariable.put(parameter.variable(NAME), parameter));
+    session.assign(
+        List.copyOf(byVariable.keySet()),
+        variable -> initial.tensor(Objects.requireNonNull(byVariable.get(variable)).name()));
   }
 
   /** Gives those parameters their initial values that have them of a text. */

@@ -80,9 +80,9 @@ final class Checkpoints {
       try (SafetensorsWriter writer =
           SafetensorsWriter.create(
               output.path().resolve(STATE), entries, SafetensorsWriter.METADATA)) {
-        for (Weight weight : state) {
-          writer.write(weight.name(), trainee.session().value(weight));
-        }
+        trainee
+            .session()
+            .forEachValue(state, (weight, values) -> writer.write(weight.name(), values));
         writer.commit();
       }
       ObjectNode trainerState = Json.object();

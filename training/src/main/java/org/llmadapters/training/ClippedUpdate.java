@@ -39,8 +39,10 @@ final class ClippedUpdate {
     for (int i = 0; i < config.optimizer().coefficients(1).size(); i++) {
       coefficients.add(scalar("optimizer_coefficient_" + i));
     }
-    for (Weight weight : trained) {
-      config.optimizer().state(weight).forEach(model::declareZeros);
+    List<Weight> state = new ArrayList<>();
+    trained.forEach(weight -> state.addAll(config.optimizer().state(weight)));
+    if (!state.isEmpty()) {
+      model.declareZeros(state);
     }
   }
 

@@ -27,7 +27,7 @@ final class GradientAccumulators {
       variables.add(
           new Weight("accumulated.gradient." + weight.name(), WeightDtype.FLOAT32, weight.shape()));
     }
-    variables.forEach(model::declareZeros);
+    model.declareZeros(variables);
   }
 
   /** What has been accumulated. */

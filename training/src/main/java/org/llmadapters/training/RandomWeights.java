@@ -1,7 +1,6 @@
 package org.llmadapters.training;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
@@ -18,9 +17,7 @@ final class RandomWeights {
   /** Gives {@code weights}, which {@code session} has declared, values drawn from {@code seed}. */
   static void assign(ModelSession session, List<Weight> weights, long seed) {
     Random random = new Random(seed);
-    for (Weight weight : weights) {
-      session.assign(Map.of(weight.name(), values(weight, random)));
-    }
+    session.assign(weights, weight -> values(weight, random));
   }
 
   private static float[] values(Weight weight, Random random) {

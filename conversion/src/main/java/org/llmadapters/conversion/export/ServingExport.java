@@ -169,9 +169,7 @@ public final class ServingExport {
             variables,
             session -> {
               session.restore(base.variables(), weights);
-              for (Weight variable : fitted.adapted().variables()) {
-                session.assign(Map.of(variable.name(), fitted.values(variable)));
-              }
+              fitted.load(session);
             });
     float[][][] logits =
         check.logits(

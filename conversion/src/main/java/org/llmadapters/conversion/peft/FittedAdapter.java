@@ -21,6 +21,7 @@ import org.llmadapters.adapters.WeightChange;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.config.ModelConfig;
 
 /** An adapter directory, opened and checked to fit a model, with the graph it was spliced into. */
@@ -92,6 +93,11 @@ public final class FittedAdapter implements AutoCloseable {
       }
     }
     throw new IllegalArgumentException(directory + ": has no parameter " + variable.name());
+  }
+
+  /** Gives {@link #adapted}'s variables, which {@code session} has declared, their values. */
+  public void load(ModelSession session) throws IOException {
+    session.assign(adapted.variables(), this::values);
   }
 
   /**

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
@@ -32,6 +33,9 @@ public final class ModelSession implements AutoCloseable {
    * twice.
    */
   private static final int RESTORED_AT_ONCE = 16;
+
+  /** Bytes of values that go into or out of variables in one call. */
+  private static final long MOVED_AT_ONCE = 64 << 20;
 
   private final Graph graph;
   private final Session session;
@@ -89,37 +93,117 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /**
+   * Where the values of variables come from.
+   *
+   * @param <E> what may go wrong there
+   */
+  public interface Values<E extends Exception> {
+    /** The values of {@code weight}, row-major. */
+    float[] of(Weight weight) throws E;
+  }
+
+  /**
+   * Where the values of variables go.
+   *
+   * @param <E> what may go wrong there
+   */
+  public interface ValueSink<E extends Exception> {
+    /** Takes the values of {@code weight}, row-major. */
+    void accept(Weight weight, float[] values) throws E;
+  }
+
+  /**
    * Gives variables their values: row-major float32 arrays by variable name, rounded to the
    * variable's dtype.
    */
   public void assign(Map<String, float[]> values) {
-    values.forEach(this::assign);
+    List<Weight> weights = values.keySet().stream().sorted().map(this::declared).toList();
+    assign(weights, weight -> Objects.requireNonNull(values.get(weight.name())));
   }
 
-  private void assign(String name, float[] value) {
-    Weight weight = declared(name);
-    if (value.length != weight.elements()) {
-      throw new IllegalArgumentException(
-          name + ": got " + value.length + " values for shape " + weight.shape());
+  /**
+   * Gives variables their values, rounded to the variable's dtype, asking for a few of them at a
+   * time.
+   */
+  public <E extends Exception> void assign(List<Weight> weights, Values<E> values) throws E {
+    for (List<Weight> part : parts(weights)) {
+      Assignments assignments = new Assignments();
+      for (Weight weight : part) {
+        assignments.add(declared(weight.name()), values.of(weight));
+      }
+      assignments.run();
     }
+  }
+
+  /**
+   * Cuts {@code weights} into parts of at most {@link #MOVED_AT_ONCE} bytes or one variable: every
+   * call has TensorFlow go through the whole graph when it is made for the first time, so that one
+   * call for each variable would take long.
+   */
+  private static List<List<Weight>> parts(List<Weight> weights) {
+    List<List<Weight>> parts = new ArrayList<>();
+    List<Weight> part = new ArrayList<>();
+    long bytes = 0;
+    for (Weight weight : weights) {
+      long more = Float.BYTES * weight.elements();
+      if (!part.isEmpty() && bytes + more > MOVED_AT_ONCE) {
+        parts.add(part);
+        part = new ArrayList<>();
+        bytes = 0;
+      }
+      part.add(weight);
+      bytes += more;
+    }
+    if (!part.isEmpty()) {
+      parts.add(part);
+    }
+    return parts;
+  }
+
+  /** Values on their way into variables, in one call. */
+  private final class Assignments {
+    private final Session.Runner runner = session.runner();
+    private final List<TFloat32> tensors = new ArrayList<>();
+
+    void add(Weight weight, float[] value) {
+      if (value.length != weight.elements()) {
+        tensors.forEach(TFloat32::close);
+        throw new IllegalArgumentException(
+            weight.name() + ": got " + value.length + " values for shape " + weight.shape());
+      }
+      TFloat32 tensor = TFloat32.tensorOf(shape(weight), DataBuffers.of(value, true, false));
+      tensors.add(tensor);
+      String target = assignment(weight);
+      runner.feed("value/" + weight.node(), tensor).addTarget(target);
+    }
+
+    void run() {
+      runner.run().close();
+      tensors.forEach(TFloat32::close);
+    }
+  }
+
+  /**
+   * The operation that assigns what is fed to {@code value/...}, rounded; added when first used.
+   */
+  private String assignment(Weight weight) {
     String target = "assign/" + weight.node();
-    String feed = "value/" + weight.node();
     if (graph.operation(target) == null) {
       Operand<TFloat32> placeholder =
           graph
-              .opBuilder("Placeholder", feed, tf.scope())
+              .opBuilder("Placeholder", "value/" + weight.node(), tf.scope())
               .setAttr("dtype", WeightDtype.FLOAT32.dataType())
               .setAttr("shape", shape(weight))
               .build()
               .output(0);
       assign(
           weight,
-          isFloat32(name) ? placeholder : TensorTypes.cast(tf, placeholder, weight.dtype()),
+          isFloat32(weight.name())
+              ? placeholder
+              : TensorTypes.cast(tf, placeholder, weight.dtype()),
           target);
     }
-    try (TFloat32 tensor = TFloat32.tensorOf(shape(weight), DataBuffers.of(value, true, false))) {
-      session.runner().feed(feed, tensor).addTarget(target).run().close();
-    }
+    return target;
   }
 
   private String assign(Weight weight, Operand<?> value, String name) {
@@ -134,15 +218,40 @@ public final class ModelSession implements AutoCloseable {
 
   /** The value of a float32 variable, row-major. */
   public float[] value(Weight weight) {
-    Weight declared = declared(weight.name());
-    if (declared.dtype() != WeightDtype.FLOAT32) {
-      throw new IllegalArgumentException(
-          weight.name() + " is " + declared.dtype().hfName() + ", expected float32");
+    return values(List.of(weight)).get(0);
+  }
+
+  /**
+   * Hands the values of float32 variables to {@code sink} in their order, reading a few of them at
+   * a time.
+   */
+  public <E extends Exception> void forEachValue(List<Weight> weights, ValueSink<E> sink) throws E {
+    for (List<Weight> part : parts(weights)) {
+      List<float[]> values = values(part);
+      for (int i = 0; i < part.size(); i++) {
+        sink.accept(part.get(i), values.get(i));
+      }
     }
-    try (Result result = session.runner().fetch(VariableNodes.readName(declared)).run()) {
-      float[] copy = new float[Math.toIntExact(weight.elements())];
-      ((TFloat32) result.get(0)).copyTo(DataBuffers.of(copy, false, false));
-      return copy;
+  }
+
+  private List<float[]> values(List<Weight> weights) {
+    Session.Runner runner = session.runner();
+    for (Weight weight : weights) {
+      Weight declared = declared(weight.name());
+      if (declared.dtype() != WeightDtype.FLOAT32) {
+        throw new IllegalArgumentException(
+            weight.name() + " is " + declared.dtype().hfName() + ", expected float32");
+      }
+      runner.fetch(VariableNodes.readName(declared));
+    }
+    try (Result result = runner.run()) {
+      List<float[]> values = new ArrayList<>();
+      for (int i = 0; i < weights.size(); i++) {
+        float[] copy = new float[Math.toIntExact(weights.get(i).elements())];
+        ((TFloat32) result.get(i)).copyTo(DataBuffers.of(copy, false, false));
+        values.add(copy);
+      }
+      return values;
     }
   }
 
@@ -161,10 +270,12 @@ public final class ModelSession implements AutoCloseable {
     return graph.operation(declared(weight.name()).node()).output(0);
   }
 
-  /** Declares a float32 variable with zeros in it. */
-  public void declareZeros(Weight weight) {
-    declare(List.of(weight));
-    session.run(assignZeros(weight));
+  /** Declares float32 variables with zeros in them. */
+  public void declareZeros(List<Weight> weights) {
+    declare(weights);
+    Session.Runner runner = session.runner();
+    weights.forEach(weight -> runner.addTarget(assignZeros(weight)));
+    runner.run().close();
   }
 
   /** An operation that sets a float32 variable to zeros. */

@@ -8,8 +8,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,11 +71,41 @@ final class ModelSessionTest {
 
   @Test
   void declaresZerosAndSetsThemAgain() {
-    session.declareZeros(A);
+    session.declareZeros(List.of(A));
     assertThat(session.value(A)).containsOnly(0);
     session.assign(Map.of("m.a", VALUES));
     session.session().run(session.assignZeros(A));
     assertThat(session.value(A)).hasSize(6).containsOnly(0);
+  }
+
+  /** 40 MiB each, two of which are more than one call moves. */
+  @Test
+  void movesMoreThanOneCallHolds() {
+    List<Weight> weights =
+        Stream.of("m.x", "m.y", "m.z")
+            .map(name -> new Weight(name, WeightDtype.FLOAT32, List.of(10L << 20)))
+            .toList();
+    session.declare(weights);
+    List<String> asked = new ArrayList<>();
+    session.assign(
+        weights,
+        weight -> {
+          asked.add(weight.name());
+          float[] values = new float[10 << 20];
+          Arrays.fill(values, asked.size());
+          return values;
+        });
+    assertThat(asked).containsExactly("m.x", "m.y", "m.z");
+    List<String> given = new ArrayList<>();
+    session.forEachValue(
+        weights,
+        (weight, values) -> {
+          given.add(weight.name());
+          float[] expected = new float[10 << 20];
+          Arrays.fill(expected, given.size());
+          assertThat(Arrays.equals(values, expected)).as(weight.name()).isTrue();
+        });
+    assertThat(given).containsExactly("m.x", "m.y", "m.z");
   }
 
   @Test
@@ -89,7 +121,7 @@ final class ModelSessionTest {
     assertThatThrownBy(() -> session.declare(List.of(B, A)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("variable m.a exists already");
-    assertThatThrownBy(() -> session.declareZeros(A))
+    assertThatThrownBy(() -> session.declareZeros(List.of(A)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("variable m.a exists already");
   }
