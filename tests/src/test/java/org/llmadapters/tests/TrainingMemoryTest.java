@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -129,7 +130,7 @@ final class TrainingMemoryTest {
         (name, gradient) ->
             Golden.assertClose(
                 name,
-                found.get(name),
+                Objects.requireNonNull(found.get(name)),
                 gradient,
                 new boolean[gradient.length],
                 ROUNDING * Math.max(Golden.largest(gradient), 0.01 * largest)));
