@@ -42,7 +42,8 @@ final class DiskFullTest {
             directory.resolve("short.jsonl"), PromptTemplate.ALPACA, 32, false, 4),
         new TrainingOptions.Loop(4, 4, 1, 6, true, 42, false, TrainingOptions.Rows.IN_ORDER),
         OptimizerConfig.defaults(),
-        new TrainingOptions.Schedule(LearningRateSchedule.Kind.CONSTANT, 1e-2, 0),
+        new TrainingOptions.Schedule(
+            LearningRateSchedule.Kind.CONSTANT, 1e-2, 0, 0, LearningRateSchedule.Ending.defaults()),
         new TrainingOptions.Output(
             output,
             new TrainingOptions.Saving(2, 3),

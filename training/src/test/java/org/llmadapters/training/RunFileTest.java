@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -14,6 +15,7 @@ import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.FormatException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 final class RunFileTest {
@@ -43,7 +45,9 @@ final class RunFileTest {
     Path file = Files.writeString(folder.resolve("options.yaml"), yaml);
     Options options = new Options();
     CommandLine command = new CommandLine(options);
-    RunFile.useAsDefaults(file, command);
+    Map<String, String> values = RunFile.read(file, command.getCommandSpec());
+    command.setDefaultValueProvider(
+        argument -> argument instanceof OptionSpec option ? values.get(RunFile.key(option)) : null);
     command.parseArgs(flags);
     return options;
   }

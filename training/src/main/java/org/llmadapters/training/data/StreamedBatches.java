@@ -135,7 +135,10 @@ public final class StreamedBatches implements BatchSource {
     List<Example> rows = rows();
     int longest = rows.stream().mapToInt(Example::length).max().orElseThrow();
     return Batch.of(
-        rows, config.microBatchSize(), config.buckets().lengthFor(longest), config.padTokenId());
+        rows.stream().map(List::of).toList(),
+        config.microBatchSize(),
+        config.buckets().lengthFor(longest),
+        config.padTokenId());
   }
 
   private List<Example> rows() throws IOException {

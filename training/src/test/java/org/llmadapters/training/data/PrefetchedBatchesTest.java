@@ -26,7 +26,7 @@ final class PrefetchedBatchesTest {
       last.set(position);
       ahead.countDown();
       int id = (int) position;
-      return Batch.of(List.of(new Example(new int[] {id}, new int[] {id})), 1, 1, 0);
+      return Batch.of(List.of(List.of(new Example(new int[] {id}, new int[] {id}))), 1, 1, 0);
     }
 
     @Override

@@ -155,7 +155,7 @@ final class StreamedBatchesTest {
   }
 
   private static BatchConfig config(boolean shuffle, long seed) {
-    return new BatchConfig(2, new Buckets(List.of(3, 8)), 0, shuffle, seed);
+    return new BatchConfig(2, Arrangement.IN_ORDER, new Buckets(List.of(3, 8)), 0, shuffle, seed);
   }
 
   private static StreamedBatches stream(
