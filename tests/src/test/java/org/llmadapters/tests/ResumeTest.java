@@ -107,7 +107,10 @@ final class ResumeTest {
   @Tag("slow")
   void aRunKilledTwentyFiveTimesEndsAsOneThatWasNot() throws IOException, InterruptedException {
     String[] options = {
-      "--max-steps=120",
+      "--data=" + tiny.writeShortData(),
+      "--cutoff-len=32",
+      "--batch-size=4",
+      "--max-steps=400",
       "--learning-rate=5e-2",
       "--eval-steps=2",
       "--save-steps=3",
