@@ -20,8 +20,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b",
-      "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b --dtype bfloat16 --overwrite",
-      "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b-nf4 --dtype nf4"
+      "  llm-adapters convert --checkpoint llama-7b-hf --output llama-7b --dtype bfloat16 --overwrite"
     })
 @SuppressWarnings("NullAway.Init") // picocli fills the fields
 public final class ConvertCommand implements Callable<Integer> {

@@ -178,12 +178,12 @@ final class CommandsTest {
 
   @Test
   void anUnknownDtypeIsWrongUsage() {
-    assertThat(run(new ConvertCommand(), "--checkpoint", "a", "--output", "b", "--dtype", "int8"))
+    assertThat(run(new ConvertCommand(), "--checkpoint", "a", "--output", "b", "--dtype", "int7"))
         .isEqualTo(2);
     assertThat(err.toString())
         .startsWith(
             "Invalid value for option '--dtype': dtype must be one of float32, bfloat16, float16,"
-                + " got int8\n");
+                + " int8, nf4, got int7\n");
   }
 
   static Stream<Callable<Integer>> commands() {
