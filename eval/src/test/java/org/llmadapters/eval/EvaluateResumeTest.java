@@ -54,10 +54,10 @@ final class EvaluateResumeTest extends EvaluateFixture {
   void drawsAfterACutWhatItWouldHaveDrawn() throws IOException {
     Object[] line = both("--do-sample", "--temperature", 1000, "--top-k", 0);
     assertThat(evaluate(line)).isZero();
-    Map<String, String> uninterrupted = files(output);
+    Map<String, String> uninterrupted = withoutSpeed(files(output));
     cut(output);
     assertThat(evaluate(Stream.concat(Stream.of(line), Stream.of("--resume")).toArray())).isZero();
-    assertThat(files(output)).isEqualTo(uninterrupted);
+    assertThat(withoutSpeed(files(output))).isEqualTo(uninterrupted);
   }
 
   @Test

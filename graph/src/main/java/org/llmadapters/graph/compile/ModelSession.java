@@ -62,7 +62,9 @@ public final class ModelSession implements AutoCloseable {
       }
       nodes.addNode(VariableNodes.handle(weight)).addNode(VariableNodes.read(weight));
     }
-    graph.importGraphDef(nodes.build());
+    if (!weights.isEmpty()) { // importing nothing crashes TensorFlow Java
+      graph.importGraphDef(nodes.build());
+    }
   }
 
   /**
@@ -306,6 +308,9 @@ public final class ModelSession implements AutoCloseable {
 
   /** Declares float32 variables with zeros in them. */
   public void declareZeros(List<Weight> weights) {
+    if (weights.isEmpty()) {
+      return;
+    }
     declare(weights);
     Session.Runner runner = session.runner();
     weights.forEach(weight -> runner.addTarget(assignZeros(weight)));

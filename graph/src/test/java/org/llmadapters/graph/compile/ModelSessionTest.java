@@ -116,6 +116,14 @@ final class ModelSessionTest {
   }
 
   @Test
+  void declaresNothing() {
+    session.declare(List.of());
+    session.declareZeros(List.of());
+    session.assign(Map.of());
+    assertThatThrownBy(() -> session.value(A)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void rejectsDeclaringAVariableTwice() {
     session.declare(List.of(A));
     assertThatThrownBy(() -> session.declare(List.of(B, A)))
