@@ -107,7 +107,7 @@ final class StreamedBatchesTest {
 
       assertThat(batch.inputIds())
           .isDeepEqualTo(new int[][] {{1, 5, 2, 0, 0, 0, 0, 0}, {1, 5, 6, 7, 2, 0, 0, 0}});
-      assertThat(batch.labels()[0]).containsExactly(1, 5, 2, -100, -100, -100, -100, -100);
+      assertThat(batch.labels()[0]).containsExactly(-100, 5, 2, -100, -100, -100, -100, -100);
     }
   }
 
