@@ -47,9 +47,7 @@ final class EvaluationSettings {
       List<AdapterStack> stacks,
       List<TaskData> tasks)
       throws IOException {
-    ObjectNode json = Json.object();
-    put(json.putObject("model"), List.of(base.directory()), Fingerprint.ofModel(base));
-    json.put("template", template.templateName());
+    ObjectNode json = of(base, template);
     json.put("scoring", "loglikelihood");
     json.put("choices", form.cliName());
     json.put("limit", limit);
@@ -71,16 +69,7 @@ final class EvaluationSettings {
       List<AdapterStack> stacks,
       List<TaskData> tasks)
       throws IOException {
-    ObjectNode json = Json.object();
-    put(json.putObject("model"), List.of(base.directory()), Fingerprint.ofModel(base));
-    if (PromptTemplate.BUILT_IN.contains(template)) {
-      json.put("template", template.templateName());
-    } else {
-      ObjectNode file = json.putObject("template");
-      file.put("path", template.templateName());
-      file.put("prompt_input", template.promptInput());
-      file.put("prompt_no_input", template.promptNoInput());
-    }
+    ObjectNode json = of(base, template);
     json.put("max_new_tokens", generation.maxNewTokens());
     json.put("limit", limit);
     json.put("num_beams", generation.beams().numBeams());
@@ -95,6 +84,21 @@ final class EvaluationSettings {
     json.put("seed", generation.seed());
     generation.stop().texts().forEach(json.putArray("stop_strings")::add);
     put(json, stacks, tasks);
+    return json;
+  }
+
+  /** What every evaluation depends on: the model, and what makes its prompts. */
+  private static ObjectNode of(BaseModel base, PromptTemplate template) throws IOException {
+    ObjectNode json = Json.object();
+    put(json.putObject("model"), List.of(base.directory()), Fingerprint.ofModel(base));
+    if (PromptTemplate.BUILT_IN.contains(template)) {
+      json.put("template", template.templateName());
+    } else {
+      ObjectNode file = json.putObject("template");
+      file.put("path", template.templateName());
+      file.put("prompt_input", template.promptInput());
+      file.put("prompt_no_input", template.promptNoInput());
+    }
     return json;
   }
 
