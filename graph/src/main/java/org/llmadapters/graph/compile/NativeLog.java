@@ -1,5 +1,6 @@
 package org.llmadapters.graph.compile;
 
+import org.llmadapters.graph.device.NativeFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

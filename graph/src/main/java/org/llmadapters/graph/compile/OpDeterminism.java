@@ -1,5 +1,7 @@
 package org.llmadapters.graph.compile;
 
+import org.llmadapters.graph.device.NativeFunction;
+
 /**
  * TensorFlow's op determinism: what the Python package calls {@code
  * tf.config.experimental.enable_op_determinism}, and what {@code TF_DETERMINISTIC_OPS=1} asks for.

@@ -1,4 +1,4 @@
-package org.llmadapters.graph.compile;
+package org.llmadapters.graph.device;
 
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -10,7 +10,7 @@ import org.tensorflow.internal.c_api.Deallocator_Pointer_long_Pointer;
  * A C++ function of TensorFlow's library that takes one integer and returns nothing, and for which
  * TensorFlow Java has no binding: it is called by its address.
  */
-final class NativeFunction {
+public final class NativeFunction {
   private NativeFunction() {}
 
   /**
@@ -19,7 +19,7 @@ final class NativeFunction {
    * @param symbol its mangled name
    * @return false if the library does not export it
    */
-  static boolean call(String symbol, int argument) {
+  public static boolean call(String symbol, int argument) {
     TensorFlow.version(); // loads the library
     try (Pointer function = Loader.addressof(symbol)) {
       if (function == null || function.isNull()) {
