@@ -1,17 +1,9 @@
 package org.llmadapters.training.step;
 
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.CustomGradients;
 import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.compile.ModelSession;
-import org.llmadapters.graph.rewrite.GraphPruner;
-import org.llmadapters.graph.rewrite.VariablesAsInputs;
-import org.tensorflow.Output;
 
 /**
  * The function that one replica calls: forward pass, loss and the gradients of the trained
@@ -46,36 +38,15 @@ final class GradientFunction implements AutoCloseable {
       ReplicatedFunction.Computation computation,
       StepMemory memory,
       StepShape shape) {
-    CustomGradients.register();
-    String seedNode = computation.seedNode();
-    List<String> kept = new ArrayList<>(List.of("input_ids", "attention_mask", "logits"));
-    if (seedNode != null) {
-      kept.add(seedNode);
-    }
-    List<Long> tokens = List.of((long) shape.batch(), (long) shape.length());
-    VariablesAsInputs body =
-        VariablesAsInputs.of(GraphPruner.keep(computation.graph(), kept))
-            .withShapes(Map.of("input_ids", tokens, "attention_mask", tokens))
-            .withFloat32Masters(model::isFloat32);
-    Map<String, String> placeholders = new HashMap<>();
-    body.variables().forEach(variable -> placeholders.put(variable.name(), body.input(variable)));
-    List<String> trained =
-        computation.trained().stream()
-            .map(weight -> Objects.requireNonNull(placeholders.get(weight.name())))
-            .toList();
-    try (LossGraph graph = LossGraph.build(body.body(), trained, shape, memory)) {
-      List<String> inputs =
-          new ArrayList<>(List.of("input_ids", "attention_mask", LossGraph.LABELS));
-      if (seedNode != null) {
-        inputs.add(seedNode);
-      }
-      body.variables().forEach(variable -> inputs.add(body.input(variable)));
-      List<Output<?>> arguments = new ArrayList<>();
-      inputs.forEach(input -> arguments.add(Adjoints.output(graph.graph(), input)));
+    try (GradientGraph graph =
+        GradientGraph.build(computation, model::isFloat32, memory, shape)) {
       return new GradientFunction(
           GraphFunction.of(
-              trained.isEmpty() ? "loss" : "gradients", arguments, graph.outputs(), graph.graph()),
-          body.variables());
+              computation.trained().isEmpty() ? "loss" : "gradients",
+              graph.inputs(),
+              graph.outputs(),
+              graph.graph()),
+          graph.variables());
     }
   }
 
