@@ -12,6 +12,7 @@ import org.llmadapters.graph.compile.LogitsFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.Device;
 import org.tensorflow.proto.GraphDef;
 
 /**
@@ -54,7 +55,7 @@ public final class MergeCheck {
    */
   public float[][][] logits(GraphDef graph, List<Weight> variables, Loader loader)
       throws IOException {
-    try (ModelSession session = new ModelSession(SessionOptions.forThisMachine())) {
+    try (ModelSession session = new ModelSession(SessionOptions.on(Device.CPU))) {
       session.declare(variables);
       loader.load(session);
       return new LogitsFunction(session, graph, "check").of(ids, mask);

@@ -1,18 +1,25 @@
 package org.llmadapters.eval;
 
+import org.llmadapters.graph.device.Device;
+
 /** Whether XLA compiles. */
 public enum Compile {
   /**
-   * Where it is measured to pay, which is nowhere so far: on a CPU the compiled loop is slower than
-   * single calls in every measured case (see {@code bench generate}), up to several times as slow
-   * for batches in bfloat16, and compiling takes seconds to tens of seconds for every shape of
-   * batch. So no number of tokens makes up for it, and this is {@link #OFF}.
+   * On a GPU. On a CPU the compiled loop is slower than single calls in every measured case (see
+   * {@code bench generate}), up to several times as slow for batches in bfloat16, and compiling
+   * takes seconds to tens of seconds for every shape of batch, so that no number of tokens makes up
+   * for it.
    */
   AUTO,
   /** Always. */
   ON,
   /** Never. */
   OFF;
+
+  /** Whether it does on {@code device}. */
+  public boolean compiles(Device device) {
+    return this == ON || (this == AUTO && device.isGpu());
+  }
 
   /** The value of a command's {@code --compile}. */
   public static Compile of(String name) {

@@ -160,6 +160,11 @@ final class Decoders implements AutoCloseable {
                 key.repetitionPenalty()));
   }
 
+  /** Shapes of batches that tokens were chosen for one after the other. */
+  synchronized int shapes() {
+    return tokenDecoders.values().stream().mapToInt(TokenDecoder::shapes).sum();
+  }
+
   @Override
   public void close() {
     beamDecoders.values().forEach(BeamDecoder::close);

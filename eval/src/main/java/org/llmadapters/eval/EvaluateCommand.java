@@ -155,7 +155,9 @@ public final class EvaluateCommand implements Callable<Integer> {
     PromptTemplate prompts = PromptTemplate.of(template);
     Optional<ChoiceForm> form = choiceForm();
     form.ifPresentOrElse(unused -> requireChoices(asked), () -> requireQuestions(asked));
-    GenerationConfig generation = model.generation(maxNewTokens, batchSize, decoding);
+    GenerationConfig generation = decoding.toConfig(maxNewTokens, batchSize);
+    ModelFlags.Running running = model.running();
+    running.requireRunnable(generation);
     List<TaskData> data = read(asked, form);
     EvaluationRun run = new EvaluationRun(stacks, data);
     TrainingOverlap overlap = new TrainingOverlap(Optional.ofNullable(trainingData));
@@ -168,11 +170,11 @@ public final class EvaluateCommand implements Callable<Integer> {
     TooLong tooLong = truncate ? TooLong.CUT : TooLong.REFUSE;
     try (Tokenizer tokenizer = base.requireTokenizer()) {
       if (form.isPresent()) {
-        try (TokenScorer scorer = TokenScorer.open(base, stacks)) {
+        try (TokenScorer scorer = running.scorer(base, stacks)) {
           answering.by(new ScoringRespondent(scorer, tokenizer, prompts, batchSize, tooLong));
         }
       } else {
-        try (Generator generator = model.generator(base, stacks)) {
+        try (Generator generator = running.generator(base, stacks)) {
           answering.by(
               new GeneratingRespondent(generator, tokenizer, prompts, generation, tooLong));
         }

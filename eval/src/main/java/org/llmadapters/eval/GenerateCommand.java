@@ -96,13 +96,15 @@ public final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           output + ": exists; name another file, or give --overwrite");
     }
-    GenerationConfig config = model.generation(maxNewTokens, batchSize, decoding);
+    GenerationConfig config = decoding.toConfig(maxNewTokens, batchSize);
+    ModelFlags.Running running = model.running();
+    running.requireRunnable(config);
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     BaseModel base = model.base();
     PromptFlags.Wording words = wording.wording(base);
     try (Tokenizer tokenizer = base.requireTokenizer();
         Generator generator =
-            model.generator(base, List.of(new AdapterStack("adapters", adapters)))) {
+            running.generator(base, List.of(new AdapterStack("adapters", adapters)))) {
       String single = prompts.prompt;
       if (single != null && output == null && config.beams().numBeams() == 1) {
         stream(generator, tokenizer, config, words.encode(tokenizer, single), out);

@@ -23,6 +23,8 @@ import org.llmadapters.graph.compile.LogitsFunction;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.rewrite.Sites;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.tensorflow.proto.GraphDef;
 
 /**
@@ -31,13 +33,17 @@ import org.tensorflow.proto.GraphDef;
  * them.
  *
  * <p>Prompts are sorted by length, padded on the left and generated in batches, one batch per core
- * at a time. Neither batch size nor padding nor company changes what comes out.
+ * at a time, or one on a GPU. Neither batch size nor padding nor company changes what comes out.
  */
 public final class Generator implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Generator.class);
+
   private final BaseModel base;
   private final ModelSession session;
   private final List<Integer> endIds;
+  private final Compile compile;
   private final boolean compiled;
+  private final int batchesAtOnce;
   private final Map<String, Model> models = new LinkedHashMap<>();
   private Model current;
   private @Nullable Tokenizer tokenizer;
@@ -46,12 +52,14 @@ public final class Generator implements AutoCloseable {
       BaseModel base,
       ModelSession session,
       Map<String, GraphDef> graphs,
-      List<Integer> endIds,
-      boolean compiled) {
+      Compile compile,
+      SessionOptions options) {
     this.base = base;
     this.session = session;
-    this.compiled = compiled;
-    this.endIds = endIds;
+    this.compile = compile;
+    this.compiled = compile.compiles(options.device());
+    this.batchesAtOnce = options.replicas();
+    this.endIds = base.endIds();
     graphs.forEach((name, graph) -> models.put(name, new Model(graph)));
     this.current = models.values().iterator().next();
   }
@@ -68,23 +76,31 @@ public final class Generator implements AutoCloseable {
     return open(base, List.of(new AdapterStack("adapter", directories)), compile);
   }
 
+  /** The same for all adapters, on the device of {@link SessionOptions#forThisMachine}. */
+  public static Generator open(BaseModel base, List<AdapterStack> stacks, Compile compile)
+      throws IOException {
+    return open(base, stacks, compile, SessionOptions.forThisMachine());
+  }
+
   /**
    * Loads {@code base} once and all adapters beside it; caller closes. The first of {@code stacks}
    * is the one in use.
    *
    * @param stacks one or more, of different names; those that share an adapter share its values
+   * @param options what it computes on
    * @throws org.llmadapters.graph.FormatException if an adapter does not fit the model; lists
    *     everything that does not
    */
-  public static Generator open(BaseModel base, List<AdapterStack> stacks, Compile compile)
+  public static Generator open(
+      BaseModel base, List<AdapterStack> stacks, Compile compile, SessionOptions options)
       throws IOException {
-    ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+    ModelSession session = new ModelSession(options);
     try {
       // Adapters first: that one does not fit should not show after minutes of loading.
       Map<String, GraphDef> graphs = new StackedAdapters(base, session).graphs(stacks);
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
-      return new Generator(base, session, graphs, base.endIds(), compile == Compile.ON);
+      return new Generator(base, session, graphs, compile, options);
     } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
@@ -155,7 +171,7 @@ public final class Generator implements AutoCloseable {
    */
   public List<int[]> generate(
       List<int[]> prompts, List<Integer> items, GenerationConfig config, Listener listener) {
-    requireRunnable(config, compiled ? Compile.ON : Compile.OFF);
+    requireRunnable(config, compile);
     current.decoders.prepare(config);
     if (!config.stop().isEmpty()) {
       tokenizer();
@@ -167,8 +183,7 @@ public final class Generator implements AutoCloseable {
             .sorted(Comparator.comparing(i -> -prompts.get(i).length))
             .toList();
     List<int[]> results = new ArrayList<>(prompts);
-    ExecutorService threads =
-        Executors.newFixedThreadPool(SessionOptions.forThisMachine().replicas());
+    ExecutorService threads = Executors.newFixedThreadPool(batchesAtOnce);
     try {
       List<Future<?>> batches = new ArrayList<>();
       for (int from = 0; from < byLength.size(); from += config.batchSize()) {
@@ -329,6 +344,11 @@ public final class Generator implements AutoCloseable {
 
   @Override
   public void close() {
+    if (compiled) {
+      log.info(
+          "{} shapes compiled",
+          models.values().stream().mapToInt(model -> model.decoders.shapes()).sum());
+    }
     models.values().forEach(Model::close);
     session.close();
     if (tokenizer != null) {

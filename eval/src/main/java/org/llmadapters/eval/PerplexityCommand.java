@@ -40,13 +40,7 @@ public final class PerplexityCommand implements Callable<Integer> {
 
   @Spec private @Nullable CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      required = true,
-      description = "Base SavedModel, made by convert.")
-  private Path model = Path.of("");
-
+  @Mixin private ModelFlags model = new ModelFlags();
   @Mixin private AdapterFlags adapters = new AdapterFlags();
 
   @Option(
@@ -85,9 +79,10 @@ public final class PerplexityCommand implements Callable<Integer> {
     if (text.isBlank()) {
       throw new FormatException(data, "has no text in it");
     }
-    BaseModel base = BaseModel.open(model);
+    ModelFlags.Running running = model.running();
+    BaseModel base = model.base();
     try (Tokenizer tokenizer = base.requireTokenizer();
-        TokenScorer scorer = TokenScorer.open(base, stacks)) {
+        TokenScorer scorer = running.scorer(base, stacks)) {
       for (AdapterStack stack : stacks) {
         scorer.use(stack.name());
         PerplexityConfig config = config(maxLength == null ? defaultLength(scorer) : maxLength);

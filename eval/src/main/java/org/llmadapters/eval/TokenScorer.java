@@ -10,6 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -21,6 +23,8 @@ import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.compile.TokenLogProbabilities;
 import org.llmadapters.graph.rewrite.Sites;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.tensorflow.proto.GraphDef;
 
 /**
@@ -28,14 +32,33 @@ import org.tensorflow.proto.GraphDef;
  * adapters, alone or stacked, share one base: {@link #use} switches between them.
  *
  * <p>Sequences are sorted by length, padded on the right and computed in batches, one batch per
- * core at a time. Neither batch size nor padding changes a sum by more than the rounding of float32
- * sums that run in another order.
+ * core at a time, or one on a GPU. Neither batch size nor padding changes a sum by more than the
+ * rounding of float32 sums that run in another order.
  */
 public final class TokenScorer implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(TokenScorer.class);
+
+  /** Compiled batches are padded to multiples of these, so that few programs are compiled. */
+  private static final int LENGTH_MULTIPLE = 64;
+
+  private static final int SCORED_MULTIPLE = 16;
+
   private final BaseModel base;
   private final ModelSession session;
   private final Map<String, Model> models = new LinkedHashMap<>();
+  private final Set<Shape> shapes = ConcurrentHashMap.newKeySet();
+  private final boolean compiled;
+  private final int batchesAtOnce;
   private Model current;
+
+  /**
+   * What XLA compiles a program for.
+   *
+   * @param rows B
+   * @param length T
+   * @param scored L
+   */
+  private record Shape(Model model, int rows, int length, int scored) {}
 
   /** A graph in the session. */
   private record Model(TokenLogProbabilities logProbabilities, int virtualTokens) {}
@@ -67,15 +90,22 @@ public final class TokenScorer implements AutoCloseable {
     }
   }
 
-  private TokenScorer(BaseModel base, ModelSession session, Map<String, GraphDef> graphs) {
+  private TokenScorer(
+      BaseModel base,
+      ModelSession session,
+      Map<String, GraphDef> graphs,
+      Compile compile,
+      SessionOptions options) {
     this.base = base;
     this.session = session;
+    this.compiled = compile.compiles(options.device());
+    this.batchesAtOnce = options.replicas();
     graphs.forEach(
         (name, graph) ->
             models.put(
                 name,
                 new Model(
-                    new TokenLogProbabilities(session, graph, "scored_" + models.size()),
+                    new TokenLogProbabilities(session, graph, "scored_" + models.size(), compiled),
                     Sites.virtualTokens(graph))));
     this.current = models.values().iterator().next();
   }
@@ -85,20 +115,28 @@ public final class TokenScorer implements AutoCloseable {
    * is the one in use.
    *
    * @param stacks one or more, of different names; those that share an adapter share its values
+   * @param options what it computes on
    * @throws org.llmadapters.graph.FormatException if an adapter does not fit the model; lists
    *     everything that does not
    */
-  public static TokenScorer open(BaseModel base, List<AdapterStack> stacks) throws IOException {
-    ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+  public static TokenScorer open(
+      BaseModel base, List<AdapterStack> stacks, Compile compile, SessionOptions options)
+      throws IOException {
+    ModelSession session = new ModelSession(options);
     try {
       Map<String, GraphDef> graphs = new StackedAdapters(base, session).graphs(stacks);
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
-      return new TokenScorer(base, session, graphs);
+      return new TokenScorer(base, session, graphs, compile, options);
     } catch (RuntimeException | IOException | Error e) {
       session.close();
       throw e;
     }
+  }
+
+  /** The same on the device of {@link SessionOptions#forThisMachine}, compiled if that is a GPU. */
+  public static TokenScorer open(BaseModel base, List<AdapterStack> stacks) throws IOException {
+    return open(base, stacks, Compile.AUTO, SessionOptions.forThisMachine());
   }
 
   /**
@@ -150,13 +188,13 @@ public final class TokenScorer implements AutoCloseable {
             .sorted(Comparator.comparing(i -> -sequences.get(i).length()))
             .toList();
     List<Double> sums = new ArrayList<>(Collections.nCopies(sequences.size(), Double.NaN));
-    ExecutorService threads =
-        Executors.newFixedThreadPool(SessionOptions.forThisMachine().replicas());
+    ExecutorService threads = Executors.newFixedThreadPool(batchesAtOnce);
     try {
       List<Future<?>> batches = new ArrayList<>();
       for (int from = 0; from < byLength.size(); from += batchSize) {
         List<Integer> numbers = byLength.subList(from, Math.min(from + batchSize, byLength.size()));
-        batches.add(threads.submit(() -> scoreBatch(numbers, sequences, sums, listener)));
+        int size = sequences.size() < batchSize ? numbers.size() : batchSize;
+        batches.add(threads.submit(() -> scoreBatch(numbers, sequences, size, sums, listener)));
       }
       for (Future<?> batch : batches) {
         batch.get();
@@ -175,16 +213,28 @@ public final class TokenScorer implements AutoCloseable {
     return sums;
   }
 
+  /**
+   * @param fullSize rows of a batch that is not the last one
+   */
   private void scoreBatch(
-      List<Integer> numbers, List<Sequence> sequences, List<Double> sums, Listener listener) {
+      List<Integer> numbers,
+      List<Sequence> sequences,
+      int fullSize,
+      List<Double> sums,
+      Listener listener) {
     List<Sequence> rows = numbers.stream().map(sequences::get).toList();
-    int length = rows.stream().mapToInt(Sequence::length).max().orElseThrow();
-    int scored = rows.stream().mapToInt(Sequence::scored).max().orElseThrow();
-    int[][] ids = new int[rows.size()][length];
-    int[][] mask = new int[rows.size()][length];
-    int[][] columns = new int[rows.size()][scored];
-    for (int row = 0; row < rows.size(); row++) {
-      Sequence sequence = rows.get(row);
+    int length =
+        padded(rows.stream().mapToInt(Sequence::length).max().orElseThrow(), LENGTH_MULTIPLE);
+    int scored =
+        padded(rows.stream().mapToInt(Sequence::scored).max().orElseThrow(), SCORED_MULTIPLE);
+    int size = compiled ? fullSize : rows.size();
+    shapes.add(new Shape(current, size, length, scored));
+    int[][] ids = new int[size][length];
+    int[][] mask = new int[size][length];
+    int[][] columns = new int[size][scored];
+    for (int row = 0; row < size; row++) {
+      // Rows that a compiled batch lacks are its last sequence again.
+      Sequence sequence = rows.get(Math.min(row, rows.size() - 1));
       Arrays.fill(ids[row], base.config().tokenIds().padding());
       for (int i = 0; i < sequence.length(); i++) {
         ids[row][i] = sequence.tokens().get(i);
@@ -210,6 +260,12 @@ public final class TokenScorer implements AutoCloseable {
     }
   }
 
+  /** {@code length}, or the next multiple where XLA compiles a program for each shape. */
+  private int padded(int length, int multiple) {
+    int next = (length + multiple - 1) / multiple * multiple;
+    return compiled ? Math.min(next, Math.max(length, maxLength().orElse(next))) : length;
+  }
+
   /**
    * Checks that {@code sequence} can be scored with the adapters in use.
    *
@@ -227,8 +283,16 @@ public final class TokenScorer implements AutoCloseable {
     }
   }
 
+  /** Shapes of batches so far, with each adapter; where XLA compiles, each is compiled once. */
+  int shapes() {
+    return shapes.size();
+  }
+
   @Override
   public void close() {
+    if (compiled) {
+      log.info("{} shapes compiled", shapes());
+    }
     session.close();
   }
 }

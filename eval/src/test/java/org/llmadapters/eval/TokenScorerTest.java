@@ -20,6 +20,7 @@ import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.eval.TokenScorer.Sequence;
+import org.llmadapters.graph.compile.SessionOptions;
 
 /** Sums of log-probabilities, against the logits of whole sequences. */
 final class TokenScorerTest {
@@ -107,6 +108,28 @@ final class TokenScorerTest {
               .isCloseTo(expected(sequences.get(i)), within(ROUNDING));
         }
       }
+    }
+  }
+
+  /** Padded to 64 tokens, 16 of them scored, 3 rows: one program for all batches. */
+  @Test
+  void compiledBatchesShareOneShape() throws IOException {
+    BaseModel base = BaseModel.open(shared.resolve("model"));
+    SessionOptions options = SessionOptions.oneReplica();
+    try (TokenScorer compiled =
+        TokenScorer.open(base, List.of(AdapterStack.BASE), Compile.ON, options)) {
+      List<Sequence> sequences = sequences();
+      List<Double> sums = compiled.score(sequences, 3, finished -> {});
+      generator.use("base");
+      for (int i = 0; i < sums.size(); i++) {
+        assertThat(sums.get(i)).isCloseTo(expected(sequences.get(i)), within(ROUNDING));
+      }
+      assertThat(compiled.shapes()).isEqualTo(1);
+      // The model takes 256 tokens: no padding beyond them.
+      Sequence longest = new Sequence(new Random(3).ints(256, 0, 9).boxed().toList(), 240);
+      assertThat(compiled.score(List.of(longest), 1, finished -> {}).get(0))
+          .isCloseTo(expected(longest), within(ROUNDING));
+      assertThat(compiled.shapes()).isEqualTo(2);
     }
   }
 

@@ -2,6 +2,7 @@ package org.llmadapters.conversion.combine;
 
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.device.Device;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
 import org.tensorflow.Session;
@@ -27,7 +28,7 @@ final class TruncatedSvd {
    * @param matrix [out, in], row-major
    */
   static Factors ofMatrix(float[] matrix, int out, int in, int rank) {
-    try (ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+    try (ModelSession session = new ModelSession(SessionOptions.on(Device.CPU));
         TFloat32 m = tensor(matrix, out, in)) {
       Ops tf = session.tf();
       Operand<TFloat32> input = tf.placeholder(TFloat32.class);
@@ -42,7 +43,7 @@ final class TruncatedSvd {
    * Q R and A^T = Q' R' the singular values of B A are those of R R'^T.
    */
   static Factors ofProduct(Factors product, int rank) {
-    try (ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+    try (ModelSession session = new ModelSession(SessionOptions.on(Device.CPU));
         TFloat32 a = tensor(product.loraA(), product.r(), product.in());
         TFloat32 b = tensor(product.loraB(), product.out(), product.r())) {
       Ops tf = session.tf();

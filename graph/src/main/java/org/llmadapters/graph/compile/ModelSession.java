@@ -9,6 +9,7 @@ import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.XlaFlags;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
@@ -48,6 +49,7 @@ public final class ModelSession implements AutoCloseable {
   /** An empty session; caller closes. */
   public ModelSession(SessionOptions options) {
     NativeLog.heedEnvironment();
+    XlaFlags.setForCpu();
     this.graph = new Graph();
     this.session = new Session(graph, options.toProto());
     this.tf = Ops.create(graph);

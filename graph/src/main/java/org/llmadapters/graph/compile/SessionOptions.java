@@ -1,7 +1,13 @@
 package org.llmadapters.graph.compile;
 
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.device.Device;
+import org.llmadapters.graph.device.DeviceChoice;
+import org.llmadapters.graph.device.DeviceResolver;
+import org.llmadapters.graph.device.RegisteredDevices;
+import org.llmadapters.graph.device.TensorFloat32;
+import org.llmadapters.graph.device.XlaFlags;
 import org.tensorflow.proto.ConfigProto;
 import org.tensorflow.proto.GPUOptions;
 
@@ -16,6 +22,11 @@ import org.tensorflow.proto.GPUOptions;
  *     it. Not a fraction, so that the same number means the same on another GPU
  */
 public record SessionOptions(int replicas, Device device, OptionalInt deviceMemoryMib) {
+  private static final String DEVICE_PROPERTY = "llmadapters.device";
+
+  /** What {@link #forThisMachine} found: a process does not change its device. */
+  private static @Nullable SessionOptions ofThisMachine;
+
   public SessionOptions {
     if (replicas < 1) {
       throw new IllegalArgumentException("replicas must be >= 1, got " + replicas);
@@ -43,9 +54,48 @@ public record SessionOptions(int replicas, Device device, OptionalInt deviceMemo
     return new SessionOptions(device.isGpu() ? 1 : cores(), device, OptionalInt.empty());
   }
 
-  /** One replica per core. */
-  public static SessionOptions forThisMachine() {
-    return on(Device.CPU);
+  /**
+   * The options on the device that the system property {@code llmadapters.device} names, {@code
+   * auto} if there is none.
+   *
+   * @throws IllegalArgumentException if it names a GPU that TensorFlow did not register
+   */
+  public static synchronized SessionOptions forThisMachine() {
+    SessionOptions options = ofThisMachine;
+    if (options == null) {
+      DeviceChoice choice = DeviceChoice.parse(System.getProperty(DEVICE_PROPERTY, "auto"));
+      options = of(choice, OptionalInt.empty());
+      ofThisMachine = options;
+    }
+    return options;
+  }
+
+  /** {@link #forThisMachine} for batches that are not cut. */
+  public static SessionOptions oneReplica() {
+    return new SessionOptions(1, forThisMachine().device(), OptionalInt.empty());
+  }
+
+  /**
+   * The options on the device that {@code choice} means. A process computes on one GPU at most: the
+   * first one that it asks for. Products of float32 are not rounded there; see {@link
+   * TensorFloat32}.
+   *
+   * @param gpuMemoryMib memory of the GPU that TensorFlow may use
+   * @throws IllegalArgumentException if it is a GPU that TensorFlow did not register, or the CPU
+   *     and a limit of a GPU's memory
+   */
+  public static SessionOptions of(DeviceChoice choice, OptionalInt gpuMemoryMib) {
+    XlaFlags.setForCpu();
+    DeviceResolver resolver =
+        DeviceResolver.ofThisMachine(
+            gpu ->
+                // The first session decides, so that it has to have the options of all others.
+                RegisteredDevices.of(on(gpu).withDeviceMemory(gpuMemoryMib).toProto()));
+    Device device = resolver.resolve(choice);
+    if (device.isGpu()) {
+      TensorFloat32.allow(false);
+    }
+    return on(device).withDeviceMemory(gpuMemoryMib);
   }
 
   /** These options with a limit of the GPU's memory, in MiB. */

@@ -148,6 +148,13 @@ public final class TokenDecoder implements AutoCloseable {
     }
   }
 
+  /** Shapes of batches so far; under XLA each is compiled once. */
+  public int shapes() {
+    synchronized (programs) {
+      return programs.size();
+    }
+  }
+
   @Override
   public void close() {
     once.close();

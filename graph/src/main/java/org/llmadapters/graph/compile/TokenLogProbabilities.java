@@ -44,8 +44,9 @@ public final class TokenLogProbabilities {
    * @param model has all variables of {@code flat}
    * @param flat a base graph, or one with an adapter in it
    * @param name of its nodes, not used so far
+   * @param xla whether XLA compiles, a program for every shape of batch
    */
-  public TokenLogProbabilities(ModelSession model, GraphDef flat, String name) {
+  public TokenLogProbabilities(ModelSession model, GraphDef flat, String name, boolean xla) {
     this.model = model;
     GraphDef whole = GraphPruner.keep(flat, List.of("input_ids", "attention_mask", "logits"));
     Optional<OutputHead> head = OutputHead.of(whole);
@@ -80,7 +81,7 @@ public final class TokenLogProbabilities {
                   Gather.batchDims(1L));
       Operand<TFloat32> result = logProbabilities(tfBody, logits, ids, chosen);
       try (GraphFunction function = GraphFunction.of(name, inputs, List.of(result), body)) {
-        logProbabilities = function.call(tf, name + "_log_probabilities", arguments, false).get(0);
+        logProbabilities = function.call(tf, name + "_log_probabilities", arguments, xla).get(0);
       }
     }
   }

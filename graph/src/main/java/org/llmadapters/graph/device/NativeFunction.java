@@ -1,46 +1,50 @@
 package org.llmadapters.graph.device;
 
+import com.sun.jna.Function;
+import com.sun.jna.NativeLibrary;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerPointer;
-import org.tensorflow.TensorFlow;
-import org.tensorflow.internal.c_api.Deallocator_Pointer_long_Pointer;
 
 /**
- * A C++ function of TensorFlow's library that takes one integer and returns nothing, and for which
- * TensorFlow Java has no binding: it is called by its address.
+ * C++ functions of TensorFlow's libraries that take one integer and return nothing, and for which
+ * TensorFlow Java has no binding: they are called by their address.
  */
 public final class NativeFunction {
+  private static final List<String> LIBRARIES =
+      List.of("libtensorflow_framework.so.2", "libtensorflow_cc.so.2");
+
   private NativeFunction() {}
 
   /**
-   * Calls the function.
+   * Calls the function in each of TensorFlow's libraries that has it: in those for GPUs both have
+   * copies of some functions and of the variables behind them, and which one the rest of the code
+   * reads is up to the linker.
    *
    * @param symbol its mangled name
-   * @return false if the library does not export it
+   * @return false if no library exports it
    */
   public static boolean call(String symbol, int argument) {
-    TensorFlow.version(); // loads the library
-    try (Pointer function = Loader.addressof(symbol)) {
-      if (function == null || function.isNull()) {
-        return false;
+    Path binding = Path.of(Loader.load(org.tensorflow.internal.c_api.global.tensorflow.class));
+    boolean called = false;
+    for (String name : LIBRARIES) {
+      Path library = binding.resolveSibling(name);
+      if (Files.exists(library)) {
+        called |= call(NativeLibrary.getInstance(library.toString()), symbol, argument);
       }
-      // The first argument of a function with the signature (pointer, long, pointer) is in the
-      // register of an integer's.
-      try (PointerPointer<Pointer> slot = new PointerPointer<>(1);
-          Integer32 dressed = new Integer32(argument)) {
-        slot.put(0, function);
-        new Deallocator_Pointer_long_Pointer(slot).call(dressed, 0, dressed);
-      }
-      return true;
     }
+    return called;
   }
 
-  /** An integer dressed as a pointer. */
-  private static final class Integer32 extends Pointer {
-    Integer32(int value) {
-      super((Pointer) null);
-      address = value;
+  private static boolean call(NativeLibrary library, String symbol, int argument) {
+    Function function;
+    try {
+      function = library.getFunction(symbol);
+    } catch (UnsatisfiedLinkError e) {
+      return false;
     }
+    function.invokeVoid(new Object[] {argument});
+    return true;
   }
 }

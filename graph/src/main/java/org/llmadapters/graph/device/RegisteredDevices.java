@@ -32,7 +32,7 @@ public record RegisteredDevices(List<RegisteredDevice> devices) {
    * what its options say of them (the memory limit, which GPU is number 0) stays for all later
    * ones: list with the options that are to be used.
    *
-   * @throws org.tensorflow.exceptions.TensorFlowException if there can be no such session
+   * @throws RuntimeException of TensorFlow's kinds if there can be no such session
    */
   @SuppressWarnings("try") // the scope frees what is made within it
   public static RegisteredDevices of(ConfigProto options) {
