@@ -21,6 +21,7 @@ import org.llmadapters.conversion.peft.PeftAdapter;
 import org.llmadapters.conversion.tokenizer.Tokenizer;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.optimizer.FactorRates;
@@ -60,17 +61,26 @@ public final class AdapterTrainee implements Trainee {
     this.base = base;
     this.adapted = adapted;
     this.stored = stored;
-    boolean dropout =
-        adapted.graphDef().getNodeList().stream()
-            .anyMatch(node -> node.getName().equals(adapted.dropoutSeed()));
-    this.training =
-        new ReplicatedFunction.Computation(
-            adapted.graphDef(),
-            rates.trained(adapted.variables()),
-            dropout ? adapted.dropoutSeed() : null);
+    this.training = computation(adapted, rates);
     this.inference = new ReplicatedFunction.Computation(evaluated.graphDef(), List.of(), null);
     this.session = session;
     this.taken = taken;
+  }
+
+  /** The graph in which an adapter is trained. */
+  static AdaptedGraph training(BaseGraph base, AdapterConfig config) {
+    return Splicer.splice(base.graphDef(), config, NAME, Splicer.Mode.TRAINING);
+  }
+
+  /** What is computed when an adapter is trained. */
+  static ReplicatedFunction.Computation computation(AdaptedGraph adapted, FactorRates rates) {
+    boolean dropout =
+        adapted.graphDef().getNodeList().stream()
+            .anyMatch(node -> node.getName().equals(adapted.dropoutSeed()));
+    return new ReplicatedFunction.Computation(
+        adapted.graphDef(),
+        rates.trained(adapted.variables()),
+        dropout ? adapted.dropoutSeed() : null);
   }
 
   /** All of an adapter is trained; else as the other {@code open}. */
@@ -101,7 +111,7 @@ public final class AdapterTrainee implements Trainee {
       SessionOptions options)
       throws IOException {
     GraphDef graph = base.graph().graphDef();
-    AdaptedGraph adapted = Splicer.splice(graph, config, NAME, Splicer.Mode.TRAINING);
+    AdaptedGraph adapted = training(base.graph(), config);
     AdaptedGraph evaluated = Splicer.splice(graph, config, NAME, Splicer.Mode.EVALUATION);
     List<AdapterParameter> stored =
         adapted.computed().isEmpty()

@@ -40,7 +40,7 @@ public final class FullTrainee implements Trainee {
     this.config = config;
     this.assets = assets;
     this.session = new ModelSession(options);
-    session.declare(masters());
+    session.declare(masters(graph));
   }
 
   /**
@@ -68,7 +68,8 @@ public final class FullTrainee implements Trainee {
     return trainee;
   }
 
-  private List<Weight> masters() {
+  /** The variables that are trained in place of the weights of {@code graph}. */
+  static List<Weight> masters(BaseGraph graph) {
     return graph.weights().stream()
         .map(weight -> new Weight(weight.name(), WeightDtype.FLOAT32, weight.shape()))
         .toList();
@@ -81,7 +82,7 @@ public final class FullTrainee implements Trainee {
 
   @Override
   public ReplicatedFunction.Computation training() {
-    return new ReplicatedFunction.Computation(graph.graphDef(), masters(), null);
+    return new ReplicatedFunction.Computation(graph.graphDef(), masters(graph), null);
   }
 
   @Override

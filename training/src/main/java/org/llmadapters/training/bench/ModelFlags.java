@@ -1,7 +1,9 @@
 package org.llmadapters.training.bench;
 
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.WeightFormat;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.AttentionConfig;
@@ -13,35 +15,48 @@ import picocli.CommandLine.Option;
 
 /** The sizes of the LLaMA that is measured; its weights are random. */
 final class ModelFlags {
-  @Option(names = "--hidden-size", defaultValue = "512", description = "(default ${DEFAULT-VALUE})")
-  private int hiddenSize;
+  private static final int POSITIONS = 4096;
+
+  /** Sizes by the name of the preset. */
+  private static final Map<String, Preset> PRESETS =
+      Map.of(
+          "small", new Preset(new Sizes(8000, 512, 1376, 8, POSITIONS), 8),
+          "llama-7b", new Preset(new Sizes(32000, 4096, 11008, 32, POSITIONS), 32));
+
+  /**
+   * Sizes that have a name.
+   *
+   * @param sizes of the model
+   * @param heads {@code num_attention_heads}
+   */
+  private record Preset(Sizes sizes, int heads) {}
 
   @Option(
-      names = "--num-hidden-layers",
-      defaultValue = "8",
-      description = "(default ${DEFAULT-VALUE})")
-  private int numHiddenLayers;
+      names = "--preset",
+      defaultValue = "small",
+      description =
+          "Sizes that the flags below change: small (512 wide, 8 layers) or llama-7b (default ${DEFAULT-VALUE}).")
+  private String preset = "";
 
-  @Option(
-      names = "--num-attention-heads",
-      defaultValue = "8",
-      description = "(default ${DEFAULT-VALUE})")
-  private int numAttentionHeads;
+  @Option(names = "--hidden-size", description = "(default: the preset's)")
+  private @Nullable Integer hiddenSize;
+
+  @Option(names = "--num-hidden-layers", description = "(default: the preset's)")
+  private @Nullable Integer numHiddenLayers;
+
+  @Option(names = "--num-attention-heads", description = "(default: the preset's)")
+  private @Nullable Integer numAttentionHeads;
 
   @Option(
       names = "--num-key-value-heads",
-      defaultValue = "0",
-      description = "(default as many as attention heads)")
-  private int numKeyValueHeads;
+      description = "(default: as many as attention heads)")
+  private @Nullable Integer numKeyValueHeads;
 
-  @Option(
-      names = "--intermediate-size",
-      defaultValue = "1376",
-      description = "(default ${DEFAULT-VALUE})")
-  private int intermediateSize;
+  @Option(names = "--intermediate-size", description = "(default: the preset's)")
+  private @Nullable Integer intermediateSize;
 
-  @Option(names = "--vocab-size", defaultValue = "8000", description = "(default ${DEFAULT-VALUE})")
-  private int vocabSize;
+  @Option(names = "--vocab-size", description = "(default: the preset's)")
+  private @Nullable Integer vocabSize;
 
   @Option(
       names = "--dtype",
@@ -51,18 +66,44 @@ final class ModelFlags {
   private String dtype = "";
 
   ModelConfig config() {
-    return config(numHiddenLayers);
+    return config(or(numHiddenLayers, preset().sizes.numHiddenLayers()));
   }
 
   /** The model with another number of layers than the flag says. */
   ModelConfig config(int layers) {
-    int keyValueHeads = numKeyValueHeads == 0 ? numAttentionHeads : numKeyValueHeads;
+    Sizes sizes = preset().sizes;
+    int heads = or(numAttentionHeads, preset().heads);
+    int hidden = or(hiddenSize, sizes.hiddenSize());
+    if (heads < 1 || hidden % heads != 0) {
+      throw new IllegalArgumentException(
+          "--hidden-size must be a multiple of --num-attention-heads, got "
+              + hidden
+              + " and "
+              + heads);
+    }
     return Architecture.LLAMA
         .family()
         .config(
-            new Sizes(vocabSize, hiddenSize, intermediateSize, layers, 4096),
-            new AttentionConfig(numAttentionHeads, keyValueHeads, hiddenSize / numAttentionHeads),
+            new Sizes(
+                or(vocabSize, sizes.vocabSize()),
+                hidden,
+                or(intermediateSize, sizes.intermediateSize()),
+                layers,
+                POSITIONS),
+            new AttentionConfig(heads, or(numKeyValueHeads, heads), hidden / heads),
             new TokenIds(OptionalInt.of(1), List.of(), OptionalInt.of(0)));
+  }
+
+  private Preset preset() {
+    Preset known = PRESETS.get(preset);
+    if (known == null) {
+      throw new IllegalArgumentException("--preset must be small or llama-7b, got " + preset);
+    }
+    return known;
+  }
+
+  private static int or(@Nullable Integer given, int otherwise) {
+    return given == null ? otherwise : given;
   }
 
   WeightDtype dtype() {
@@ -77,5 +118,10 @@ final class ModelFlags {
   /** The name of the format. */
   String formatName() {
     return dtype;
+  }
+
+  /** The name of the preset. */
+  String presetName() {
+    return preset;
   }
 }

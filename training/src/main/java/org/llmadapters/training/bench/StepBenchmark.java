@@ -1,71 +1,108 @@
 package org.llmadapters.training.bench;
 
-import java.util.HashMap;
-import java.util.Map;
-import java.util.Random;
+import java.util.ArrayList;
+import java.util.List;
 import org.llmadapters.adapters.AdaptedGraph;
-import org.llmadapters.adapters.AdapterParameter;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.Splicer;
-import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.WeightFormat;
+import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.quantize.QuantizedGraph;
-import org.llmadapters.training.RandomWeights;
+import org.llmadapters.training.memory.MemoryEstimate;
+import org.llmadapters.training.memory.MemoryPlan;
 import org.llmadapters.training.optimizer.OptimizerConfig;
 import org.llmadapters.training.step.ReplicatedFunction;
+import org.llmadapters.training.step.StepShape;
 import org.llmadapters.training.step.TrainingStep;
 
 /** A training step over random weights, for measuring; caller closes. */
 public final class StepBenchmark implements AutoCloseable {
   private final ModelSession session;
   private final TrainingStep step;
+  private final Parts parts;
+  private final ReplicatedFunction.Execution execution;
 
-  private StepBenchmark(ModelSession session, TrainingStep step) {
-    this.session = session;
-    this.step = step;
+  /**
+   * What is measured.
+   *
+   * @param config of the model
+   * @param plain the model with weights as they are multiplied
+   * @param base the model with weights as they are stored
+   * @param adapted the model with LoRA
+   */
+  private record Parts(
+      ModelConfig config, BaseGraph plain, BaseGraph base, AdaptedGraph adapted) {
+    static Parts of(ModelConfig config, WeightFormat format, LoraConfig lora) {
+      BaseGraph plain = Architecture.build(config, format.dtype());
+      BaseGraph base = format.quantization().map(by -> QuantizedGraph.of(plain, by)).orElse(plain);
+      return new Parts(
+          config,
+          plain,
+          base,
+          Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING));
+    }
+
+    ReplicatedFunction.Computation computation() {
+      return new ReplicatedFunction.Computation(adapted.graphDef(), adapted.variables(), null);
+    }
+
+    List<Weight> variables() {
+      List<Weight> variables = new ArrayList<>(base.weights());
+      variables.addAll(adapted.variables());
+      return variables;
+    }
+  }
+
+  private StepBenchmark(
+      Parts parts, SessionOptions options, ReplicatedFunction.Execution execution) {
+    this.parts = parts;
+    this.execution = execution;
+    this.session = new ModelSession(options);
+    List<Weight> variables = parts.variables();
+    session.declare(variables);
+    RandomDeviceWeights.assign(session, variables, 1);
+    this.step =
+        new TrainingStep(session, parts.computation(), OptimizerConfig.defaults(), execution);
   }
 
   /**
-   * The step of a LoRA adapter of rank {@code r} on q_proj and v_proj, without dropout, on a model
-   * of {@code config}.
+   * The step of a LoRA adapter without dropout on a model of {@code config} with random weights.
    */
   public static StepBenchmark lora(
-      ModelConfig config, WeightFormat format, int r, ReplicatedFunction.Execution execution) {
-    BaseGraph plain = Architecture.build(config, format.dtype());
-    BaseGraph base = format.quantization().map(by -> QuantizedGraph.of(plain, by)).orElse(plain);
-    LoraConfig lora = new LoraConfig(r, 2.0 * r, 0, TargetModules.of("q_proj", "v_proj"));
-    AdaptedGraph adapted = Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING);
-    ModelSession session = new ModelSession(SessionOptions.forThisMachine());
-    session.declare(base.weights());
-    RandomWeights.assign(session, base.weights(), 1);
-    session.declare(adapted.variables());
-    Map<String, float[]> values = new HashMap<>();
-    Random random = new Random(2);
-    for (AdapterParameter parameter : adapted.parameters()) {
-      float[] value = new float[Math.toIntExact(parameter.elements())];
-      for (int i = 0; i < value.length; i++) {
-        value[i] = (float) (0.01 * random.nextGaussian());
-      }
-      values.put(parameter.variable("default").name(), value);
-    }
-    session.assign(values);
-    TrainingStep step =
-        new TrainingStep(
-            session,
-            new ReplicatedFunction.Computation(adapted.graphDef(), adapted.variables(), null),
-            OptimizerConfig.defaults(),
-            execution);
-    return new StepBenchmark(session, step);
+      ModelConfig config,
+      WeightFormat format,
+      LoraConfig lora,
+      SessionOptions options,
+      ReplicatedFunction.Execution execution) {
+    return new StepBenchmark(Parts.of(config, format, lora), options, execution);
   }
 
   /** The step to measure. */
   public TrainingStep step() {
     return step;
+  }
+
+  /** Floating-point operations of a step; see {@link StepFlops}. */
+  public long flops(StepShape shape) {
+    return StepFlops.of(
+        parts.config, parts.plain.weights(), parts.adapted.parameters(), shape);
+  }
+
+  /** What a step takes of the device's memory. */
+  public MemoryEstimate memory(StepShape shape) {
+    return MemoryEstimate.of(
+        new MemoryPlan(
+            parts.variables(),
+            parts.computation(),
+            OptimizerConfig.defaults().optimizer(),
+            execution,
+            shape,
+            false));
   }
 
   @Override

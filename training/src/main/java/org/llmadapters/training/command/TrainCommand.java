@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.eval.Compile;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
@@ -103,6 +104,11 @@ public final class TrainCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     CommandSpec command = java.util.Objects.requireNonNull(spec);
     TrainingOptions options = options();
+    if (memory.estimateOnly()) {
+      memory.print(options, command.commandLine().getOut());
+      return 0;
+    }
+    memory.requireRoom(options, SessionOptions.forThisMachine());
     TrainingRun.Summary summary = TrainingRun.run(options, RunFile.of(command));
     PrintWriter out = command.commandLine().getOut();
     out.printf(
