@@ -31,7 +31,7 @@ import org.tensorflow.types.family.TType;
  * One graph and one session that hold the variables of a model. Functions that compute with them
  * are added by whoever needs them; the weights are loaded once and stay.
  */
-public final class ModelSession implements AutoCloseable {
+public final class ModelSession implements VariableScope, AutoCloseable {
   /**
    * Tensors restored in one call: enough to keep the cores busy, few enough not to hold the model
    * twice.
@@ -263,6 +263,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /** The value of a declared variable, to compute with. */
+  @Override
   public <T extends TFloating> Operand<T> read(Weight weight) {
     return graph.operation(VariableNodes.readName(declared(weight.name()))).output(0);
   }
@@ -299,11 +300,13 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /** Whether the variable called {@code name} is held in float32. */
+  @Override
   public boolean isFloat32(String name) {
     return declared(name).dtype() == WeightDtype.FLOAT32;
   }
 
   /** The resource of a declared variable, to assign to. */
+  @Override
   public Operand<?> handle(Weight weight) {
     return graph.operation(declared(weight.name()).node()).output(0);
   }
@@ -326,6 +329,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /** Adds operations to the graph. */
+  @Override
   public Ops tf() {
     return tf;
   }
@@ -340,7 +344,8 @@ public final class ModelSession implements AutoCloseable {
     return graph;
   }
 
-  private Weight declared(String name) {
+  /** The variable called {@code name} as it is held here. */
+  Weight declared(String name) {
     Weight weight = variables.get(name);
     if (weight == null) {
       throw new IllegalArgumentException("no variable is called " + name);

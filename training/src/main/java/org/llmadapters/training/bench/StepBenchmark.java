@@ -35,12 +35,12 @@ public final class StepBenchmark implements AutoCloseable {
    * of {@code config}.
    */
   public static StepBenchmark lora(
-      ModelConfig config, WeightFormat format, int r, ReplicatedFunction.Execution execution) {
+      ModelConfig config, WeightFormat format, int r, ReplicatedFunction.Execution execution, SessionOptions options) {
     BaseGraph plain = Architecture.build(config, format.dtype());
     BaseGraph base = format.quantization().map(by -> QuantizedGraph.of(plain, by)).orElse(plain);
     LoraConfig lora = new LoraConfig(r, 2.0 * r, 0, TargetModules.of("q_proj", "v_proj"));
     AdaptedGraph adapted = Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING);
-    ModelSession session = new ModelSession(SessionOptions.forThisMachine());
+    ModelSession session = new ModelSession(options);
     session.declare(base.weights());
     RandomWeights.assign(session, base.weights(), 1);
     session.declare(adapted.variables());

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.eval.Compile;
+import org.llmadapters.eval.DeviceFlags;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
@@ -96,14 +98,18 @@ public final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--compile",
       defaultValue = "auto",
-      description = "Compile the step with XLA: auto, on, off (default ${DEFAULT-VALUE}).")
+      description =
+          "Compile the step with XLA: auto (on a GPU, and for 60 steps or more), on, off (default ${DEFAULT-VALUE}).")
   private String compile = "";
+
+  @Mixin private DeviceFlags device = new DeviceFlags();
 
   @Override
   public Integer call() throws IOException {
     CommandSpec command = java.util.Objects.requireNonNull(spec);
     TrainingOptions options = options();
-    TrainingRun.Summary summary = TrainingRun.run(options, RunFile.of(command));
+    SessionOptions session = device.session();
+    TrainingRun.Summary summary = TrainingRun.run(options, session, RunFile.of(command));
     PrintWriter out = command.commandLine().getOut();
     out.printf(
         Locale.ROOT,
