@@ -9,6 +9,7 @@ import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
@@ -48,7 +49,7 @@ public final class ModelSession implements AutoCloseable {
   /** An empty session; caller closes. */
   public ModelSession(SessionOptions options) {
     NativeLog.heedEnvironment();
-    this.graph = new Graph();
+    this.graph = TensorFlowRuntime.newGraph();
     this.session = new Session(graph, options.toProto());
     this.tf = Ops.create(graph);
   }
@@ -276,7 +277,7 @@ public final class ModelSession implements AutoCloseable {
     VariablesAsInputs part =
         VariablesAsInputs.of(
             GraphPruner.keep(GraphPruner.withoutControlEdges(flat), List.of(node)));
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       body.importGraphDef(part.body());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> arguments = new ArrayList<>();

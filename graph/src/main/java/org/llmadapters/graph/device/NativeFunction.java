@@ -3,7 +3,6 @@ package org.llmadapters.graph.device;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
-import org.tensorflow.TensorFlow;
 import org.tensorflow.internal.c_api.Deallocator_Pointer_long_Pointer;
 
 /**
@@ -20,7 +19,7 @@ public final class NativeFunction {
    * @return false if the library does not export it
    */
   public static boolean call(String symbol, int argument) {
-    TensorFlow.version(); // loads the library
+    TensorFlowRuntime.load();
     try (Pointer function = Loader.addressof(symbol)) {
       if (function == null || function.isNull()) {
         return false;
