@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.eval.Compile;
-import org.llmadapters.training.AdapterComparison;
-import org.llmadapters.training.AdapterComparison.Candidate;
+import org.llmadapters.training.quickstart.AdapterComparison;
+import org.llmadapters.training.quickstart.AdapterComparison.Candidate;
 
 /** {@code quickstart --compare}, with two candidates, two steps and four questions. */
 final class AdapterComparisonTest {

@@ -38,11 +38,11 @@ import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.AdapterTrainee;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.TokenBatch;
-import org.llmadapters.training.TrainingStep;
-import org.llmadapters.training.UpdateRate;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
+import org.llmadapters.training.step.UpdateRate;
 
 /**
  * What every kind of adapter must do on every family of models. A new kind joins with an entry in

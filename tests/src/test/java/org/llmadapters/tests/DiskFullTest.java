@@ -20,10 +20,10 @@ import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
-import org.llmadapters.training.LearningRateSchedule;
-import org.llmadapters.training.OptimizerConfig;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
+import org.llmadapters.training.optimizer.LearningRateSchedule;
+import org.llmadapters.training.optimizer.OptimizerConfig;
 
 /** A run on a disk that is too small, which is a file system in memory with a limit. */
 final class DiskFullTest {

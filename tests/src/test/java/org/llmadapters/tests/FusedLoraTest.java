@@ -22,7 +22,7 @@ import org.llmadapters.eval.Generator;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.AdapterTrainee;
-import org.llmadapters.training.LossFunction;
+import org.llmadapters.training.step.LossFunction;
 
 /** LLM-Adapters' LoRA on the first and last third of a fused layer, against what it computes. */
 final class FusedLoraTest {

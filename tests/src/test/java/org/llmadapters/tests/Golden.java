@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Objects;
 import org.llmadapters.conversion.safetensors.SafetensorsFile;
 import org.llmadapters.conversion.tensors.TensorInfo;
-import org.llmadapters.training.TokenBatch;
+import org.llmadapters.training.step.TokenBatch;
 
 /** What Hugging Face computes with the tiny models: see {@code golden/README.md}. */
 final class Golden implements AutoCloseable {

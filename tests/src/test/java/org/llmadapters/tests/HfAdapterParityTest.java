@@ -37,17 +37,17 @@ import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.AdapterTrainee;
-import org.llmadapters.training.LearningRateSchedule;
-import org.llmadapters.training.LearningRates;
-import org.llmadapters.training.LossFunction;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.StepOutcome;
-import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.Trainee;
-import org.llmadapters.training.TrainingStep;
-import org.llmadapters.training.UpdateRate;
 import org.llmadapters.training.optimizer.AdamW;
+import org.llmadapters.training.optimizer.LearningRateSchedule;
+import org.llmadapters.training.optimizer.LearningRates;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.LossFunction;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.StepOutcome;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
+import org.llmadapters.training.step.UpdateRate;
 
 /**
  * Adapters on golden checkpoints, from PEFT's and LLM-Adapters' files to trained tensors, against

@@ -31,8 +31,8 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.FullTrainee;
-import org.llmadapters.training.LossFunction;
-import org.llmadapters.training.TokenBatch;
+import org.llmadapters.training.step.LossFunction;
+import org.llmadapters.training.step.TokenBatch;
 
 /**
  * Bare models of every family, from a Hugging Face checkpoint to gradients, against what

@@ -27,11 +27,11 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.AdapterTrainee;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.TokenBatch;
-import org.llmadapters.training.TrainingStep;
-import org.llmadapters.training.UpdateRate;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
+import org.llmadapters.training.step.UpdateRate;
 
 /** What the contract demands of LoRA, of its variants: on every family, from training to merge. */
 final class LoraVariantsTest {

@@ -29,21 +29,21 @@ import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.AdapterTrainee;
 import org.llmadapters.training.FullTrainee;
-import org.llmadapters.training.LossFunction;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Computation;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.StepOutcome;
-import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.Trainee;
-import org.llmadapters.training.TrainingStep;
-import org.llmadapters.training.UpdateRate;
 import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.Batch;
 import org.llmadapters.training.data.BatchConfig;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Buckets;
 import org.llmadapters.training.data.Example;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.LossFunction;
+import org.llmadapters.training.step.ReplicatedFunction.Computation;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.StepOutcome;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
+import org.llmadapters.training.step.UpdateRate;
 
 /**
  * Examples that share a row have the losses, and give the gradients, that they have and give in

@@ -11,14 +11,14 @@ import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.training.LearningRates;
-import org.llmadapters.training.LossFunction;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.Trainee;
-import org.llmadapters.training.TrainingStep;
 import org.llmadapters.training.optimizer.AdamW;
+import org.llmadapters.training.optimizer.LearningRates;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.LossFunction;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
 
 /**
  * Golden checkpoints and adapters, opened through the product's own way, and what both tests ask of

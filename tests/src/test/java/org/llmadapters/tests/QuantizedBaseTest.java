@@ -41,12 +41,12 @@ import org.llmadapters.graph.quantize.Quantization;
 import org.llmadapters.graph.quantize.QuantizedGraph;
 import org.llmadapters.training.AdapterTrainee;
 import org.llmadapters.training.FullTrainee;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.TokenBatch;
-import org.llmadapters.training.TrainingOptions.Memory;
-import org.llmadapters.training.TrainingStep;
-import org.llmadapters.training.UpdateRate;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.StepMemory;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
+import org.llmadapters.training.step.UpdateRate;
 import org.tensorflow.Result;
 import org.tensorflow.ndarray.buffer.DataBuffers;
 import org.tensorflow.types.TFloat32;
@@ -150,7 +150,7 @@ final class QuantizedBaseTest {
   }
 
   /** Losses of four updates. */
-  private static List<Double> losses(BaseModel base, boolean dora, Memory memory, boolean xla)
+  private static List<Double> losses(BaseModel base, boolean dora, StepMemory memory, boolean xla)
       throws IOException {
     List<Double> losses = new ArrayList<>();
     try (AdapterTrainee trainee =
@@ -278,14 +278,14 @@ final class QuantizedBaseTest {
     BaseModel base = base(Architecture.LLAMA, WeightFormat.of(quantization));
     BaseModel unpacked = unpacked(base, "trained-" + quantization);
     boolean dora = quantization == Quantization.NF4;
-    List<Double> expected = losses(unpacked, dora, Memory.defaults(), false);
+    List<Double> expected = losses(unpacked, dora, StepMemory.defaults(), false);
     assertThat(expected.get(3)).isLessThan(expected.get(0));
-    assertThat(losses(base, dora, Memory.defaults(), false)).isEqualTo(expected);
+    assertThat(losses(base, dora, StepMemory.defaults(), false)).isEqualTo(expected);
     // In bfloat16 a step differs where an activation is fused or compiled.
-    Memory recomputed = new Memory(true, Memory.LOGITS_AT_ONCE);
+    StepMemory recomputed = new StepMemory(true, StepMemory.LOGITS_AT_ONCE);
     assertClose(losses(base, dora, recomputed, false), expected, 0.02);
     assertClose(losses(base, dora, recomputed, true), expected, 0.02);
-    assertClose(losses(base, dora, Memory.defaults(), true), expected, 0.02);
+    assertClose(losses(base, dora, StepMemory.defaults(), true), expected, 0.02);
   }
 
   @Test

@@ -30,13 +30,13 @@ import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.AdapterTrainee;
 import org.llmadapters.training.FullTrainee;
-import org.llmadapters.training.LossFunction;
-import org.llmadapters.training.OptimizerConfig;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.TokenBatch;
 import org.llmadapters.training.Trainee;
-import org.llmadapters.training.TrainingOptions.Memory;
-import org.llmadapters.training.TrainingStep;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.LossFunction;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.StepMemory;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
 
 /** What saves memory in training must not change what is trained. */
 final class TrainingMemoryTest {
@@ -57,12 +57,12 @@ final class TrainingMemoryTest {
     }
   }
 
-  private static final Memory RECOMPUTED = new Memory(true, Memory.LOGITS_AT_ONCE);
+  private static final StepMemory RECOMPUTED = new StepMemory(true, StepMemory.LOGITS_AT_ONCE);
 
   /** Three parts: as few columns as there may be, 8, 8 and 5. */
-  private static final Memory IN_PARTS = new Memory(false, 1);
+  private static final StepMemory IN_PARTS = new StepMemory(false, 1);
 
-  private static final Memory BOTH = new Memory(true, 1);
+  private static final StepMemory BOTH = new StepMemory(true, 1);
 
   /** Some sums of float32 are taken in another order. */
   private static final double ROUNDING = 1e-5;
@@ -93,7 +93,7 @@ final class TrainingMemoryTest {
     Trainee open() throws IOException;
   }
 
-  private static Map<String, float[]> gradients(Opening opening, Memory memory, boolean xla)
+  private static Map<String, float[]> gradients(Opening opening, StepMemory memory, boolean xla)
       throws IOException {
     try (Trainee trainee = opening.open();
         TokenBatch batch = TokenBatch.of(IDS, MASK, LABELS, 1)) {
@@ -142,7 +142,7 @@ final class TrainingMemoryTest {
     BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, kind);
     assertClose(
-        gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
+        gradients(opening, RECOMPUTED, false), gradients(opening, StepMemory.defaults(), false));
   }
 
   /**
@@ -154,7 +154,8 @@ final class TrainingMemoryTest {
   void computingBlocksAgainChangesNoBitWhereNothingIsFused() throws IOException {
     BaseModel base = base(Architecture.OPT, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, AdapterKind.LORA);
-    assertSame(gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
+    assertSame(
+        gradients(opening, RECOMPUTED, false), gradients(opening, StepMemory.defaults(), false));
   }
 
   @ParameterizedTest
@@ -165,7 +166,7 @@ final class TrainingMemoryTest {
     BaseModel base = base(family, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, AdapterKind.LORA);
     assertClose(
-        gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
+        gradients(opening, RECOMPUTED, false), gradients(opening, StepMemory.defaults(), false));
   }
 
   /** Dropout draws the same mask again; all weights, tied and untied, get their gradients. */
@@ -177,7 +178,7 @@ final class TrainingMemoryTest {
       throws IOException {
     BaseModel base = base(family, WeightDtype.FLOAT32);
     Opening opening = () -> FullTrainee.of(base, new SessionOptions(1));
-    Map<String, float[]> plain = gradients(opening, Memory.defaults(), false);
+    Map<String, float[]> plain = gradients(opening, StepMemory.defaults(), false);
     assertClose(gradients(opening, RECOMPUTED, false), plain);
     assertClose(gradients(opening, BOTH, false), plain);
   }
@@ -189,7 +190,7 @@ final class TrainingMemoryTest {
         new LoraConfig(3, 6, 0.4, TargetModules.of("q_proj", "v_proj", "fc1", "fc2"));
     Opening opening = () -> AdapterTrainee.open(base, dropping, null, 5, new SessionOptions(1));
     assertClose(
-        gradients(opening, RECOMPUTED, false), gradients(opening, Memory.defaults(), false));
+        gradients(opening, RECOMPUTED, false), gradients(opening, StepMemory.defaults(), false));
   }
 
   @ParameterizedTest
@@ -197,7 +198,7 @@ final class TrainingMemoryTest {
   void aLossInPartsGivesTheSameGradients(AdapterKind kind) throws IOException {
     BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, kind);
-    Map<String, float[]> plain = gradients(opening, Memory.defaults(), false);
+    Map<String, float[]> plain = gradients(opening, StepMemory.defaults(), false);
     assertClose(gradients(opening, IN_PARTS, false), plain);
     assertClose(gradients(opening, BOTH, false), plain);
   }
@@ -221,14 +222,15 @@ final class TrainingMemoryTest {
                 TrainedBias.NONE,
                 whole ? List.of("lm_head", "norm") : List.of()));
     Opening opening = () -> AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
-    assertClose(gradients(opening, IN_PARTS, false), gradients(opening, Memory.defaults(), false));
+    assertClose(
+        gradients(opening, IN_PARTS, false), gradients(opening, StepMemory.defaults(), false));
   }
 
   @Test
   void compiledItIsTheSame() throws IOException {
     BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
     Opening opening = () -> adapter(base, AdapterKind.LORA);
-    assertClose(gradients(opening, BOTH, true), gradients(opening, Memory.defaults(), false));
+    assertClose(gradients(opening, BOTH, true), gradients(opening, StepMemory.defaults(), false));
   }
 
   @Test
@@ -236,7 +238,7 @@ final class TrainingMemoryTest {
     BaseModel base = base(Architecture.LLAMA, WeightDtype.FLOAT32);
     try (AdapterTrainee trainee = adapter(base, AdapterKind.PROMPT);
         TokenBatch batch = TokenBatch.of(IDS, MASK, LABELS, 1)) {
-      LossFunction.Sum whole = loss(trainee, Memory.defaults()).of(batch);
+      LossFunction.Sum whole = loss(trainee, StepMemory.defaults()).of(batch);
       LossFunction.Sum inParts;
       try (AdapterTrainee other = adapter(base, AdapterKind.PROMPT)) {
         inParts = loss(other, IN_PARTS).of(batch);
@@ -246,7 +248,7 @@ final class TrainingMemoryTest {
     }
   }
 
-  private static LossFunction loss(Trainee trainee, Memory memory) {
+  private static LossFunction loss(Trainee trainee, StepMemory memory) {
     return new LossFunction(
         trainee.session(), trainee.inference(), new Execution(1, false, memory));
   }

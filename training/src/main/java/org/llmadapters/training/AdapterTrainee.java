@@ -23,6 +23,8 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.training.optimizer.FactorRates;
+import org.llmadapters.training.step.ReplicatedFunction;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
 import org.tensorflow.ndarray.buffer.DataBuffers;

@@ -43,7 +43,7 @@ import org.llmadapters.training.optimizer.Optimizer;
  * resumed from. Data order and dropout follow from the run's seed and the step, so nothing else is
  * needed.
  */
-final class Checkpoints {
+public final class Checkpoints {
   private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{1,18})");
   private static final String STATE = "state.safetensors";
   private static final String TRAINER_STATE = "trainer_state.json";

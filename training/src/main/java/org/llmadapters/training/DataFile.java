@@ -38,7 +38,7 @@ public record DataFile(Path file, OptionalDouble weight) {
    *
    * @throws IllegalArgumentException if the weight is no number above 0
    */
-  static DataFile of(String text) {
+  public static DataFile of(String text) {
     Matcher weighted = WEIGHTED.matcher(text);
     if (Files.exists(Path.of(text)) || !weighted.matches()) {
       return new DataFile(Path.of(text), OptionalDouble.empty());

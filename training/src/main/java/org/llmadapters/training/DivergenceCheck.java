@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Locale;
 import org.llmadapters.training.metrics.Series;
+import org.llmadapters.training.step.StepOutcome;
 
 /**
  * Stops a run that has gone wrong: when a loss or a gradient is no number any more, and when the

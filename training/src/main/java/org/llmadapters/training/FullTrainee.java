@@ -20,6 +20,7 @@ import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.step.ReplicatedFunction;
 
 /**
  * The whole model, every weight trained in float32 and rounded to the model's dtype where it is

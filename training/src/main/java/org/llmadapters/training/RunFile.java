@@ -28,7 +28,7 @@ import picocli.CommandLine.Model.OptionSpec;
  * --config}, which takes it or any YAML with the same keys. A key is an option's name without the
  * dashes in front.
  */
-final class RunFile {
+public final class RunFile {
   /** Name of the file in a run's folder. */
   static final String NAME = "run.json";
 
@@ -36,7 +36,7 @@ final class RunFile {
    * Stands between the values of an option that may be given several times, where they are one
    * text; no value has one in it.
    */
-  static final String SEPARATOR = "\n";
+  public static final String SEPARATOR = "\n";
 
   /** Options that belong to one start of a run, not to the run. */
   private static final Set<String> NOT_STORED =
@@ -54,7 +54,7 @@ final class RunFile {
   }
 
   /** The options that {@code command} was given, or has by default. */
-  static RunFile of(CommandSpec command) {
+  public static RunFile of(CommandSpec command) {
     Map<String, String> values = new LinkedHashMap<>();
     for (OptionSpec option : command.options()) {
       Object value = option.getValue();
@@ -103,7 +103,7 @@ final class RunFile {
    *
    * @throws FormatException that lists every key which is not an option of {@code command}
    */
-  static Map<String, String> read(Path file, CommandSpec command) throws IOException {
+  public static Map<String, String> read(Path file, CommandSpec command) throws IOException {
     if (!Files.isRegularFile(file) || Files.size(file) > MAX_BYTES) {
       throw new FormatException(
           file, "expected a YAML or JSON file of at most %d bytes", MAX_BYTES);
@@ -179,7 +179,7 @@ final class RunFile {
   }
 
   /** What {@code option} is called in a file. */
-  static String key(OptionSpec option) {
+  public static String key(OptionSpec option) {
     return option.longestName().replaceFirst("^-+", "");
   }
 }

@@ -25,7 +25,7 @@ import org.llmadapters.training.report.RunReport;
  * @param totalParameters of the model with its adapter
  * @param peakMebibytes most memory that the run's process had resident
  */
-record RunSummary(
+public record RunSummary(
     double tokensPerSecond,
     long trainableParameters,
     long totalParameters,
@@ -62,7 +62,7 @@ record RunSummary(
   }
 
   /** Reads the file of a finished run. */
-  static RunSummary read(Path folder) throws IOException {
+  public static RunSummary read(Path folder) throws IOException {
     Path file = folder.resolve(NAME);
     JsonFields fields = JsonFields.of(file, Json.readObject(file));
     double tokensPerSecond = fields.requireDouble("tokens_per_second");

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.training.step.ReplicatedFunction;
 
 /**
  * What is trained: an adapter, or the model as a whole. Its variables are loaded; caller closes.

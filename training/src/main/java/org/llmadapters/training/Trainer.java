@@ -17,6 +17,10 @@ import org.llmadapters.training.metrics.EvalMetrics;
 import org.llmadapters.training.metrics.MetricsHistory;
 import org.llmadapters.training.metrics.MetricsWriter;
 import org.llmadapters.training.metrics.StepMetrics;
+import org.llmadapters.training.step.StepOutcome;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.TrainingStep;
+import org.llmadapters.training.step.UpdateRate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * <p>Everything random follows from the seed and the number of the micro batch, so a run that is
  * stopped at any moment and resumed has the same losses as one that was not.
  */
-final class Trainer {
+public final class Trainer {
   private static final Logger log = LoggerFactory.getLogger(Trainer.class);
 
   private final Trainee trainee;

@@ -2,6 +2,9 @@ package org.llmadapters.training;
 
 import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.BatchConfig;
+import org.llmadapters.training.optimizer.LearningRateSchedule;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.ReplicatedFunction;
 
 /**
  * Everything that decides the course of a run besides model, adapter and data.

@@ -12,6 +12,9 @@ import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.prompt.PromptTemplate;
 import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.Buckets;
+import org.llmadapters.training.optimizer.LearningRateSchedule;
+import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.StepMemory;
 
 /**
  * A training run as its user asks for it.
@@ -33,7 +36,7 @@ public record TrainingOptions(
     Schedule schedule,
     Output output,
     Compile compile,
-    Memory memory) {
+    StepMemory memory) {
 
   /** Training that takes the memory it needs to be fast. */
   public TrainingOptions(
@@ -44,7 +47,7 @@ public record TrainingOptions(
       Schedule schedule,
       Output output,
       Compile compile) {
-    this(model, data, loop, optimizer, schedule, output, compile, Memory.defaults());
+    this(model, data, loop, optimizer, schedule, output, compile, StepMemory.defaults());
   }
 
   public TrainingOptions {
@@ -213,33 +216,9 @@ public record TrainingOptions(
     }
 
     /** The schedule of {@code totalSteps} updates; a part of them is rounded up, as in HF. */
-    LearningRateSchedule over(long totalSteps) {
+    public LearningRateSchedule over(long totalSteps) {
       long warmup = warmupRatio > 0 ? (long) Math.ceil(totalSteps * warmupRatio) : warmupSteps;
       return new LearningRateSchedule(kind, learningRate, warmup, totalSteps, ending);
-    }
-  }
-
-  /**
-   * What takes less memory, at the price of time.
-   *
-   * @param gradientCheckpointing {@code gradient_checkpointing}: keep only what the blocks read,
-   *     and compute them again for the backward pass
-   * @param logitsAtOnce most logits that a replica holds together; loss and gradients of more are
-   *     computed in parts
-   */
-  public record Memory(boolean gradientCheckpointing, long logitsAtOnce) {
-    /** 64 MiB in float32. */
-    public static final long LOGITS_AT_ONCE = 1L << 24;
-
-    public Memory {
-      if (logitsAtOnce < 1) {
-        throw new IllegalArgumentException("logits at once must be >= 1, got " + logitsAtOnce);
-      }
-    }
-
-    /** Nothing is computed twice. */
-    public static Memory defaults() {
-      return new Memory(false, LOGITS_AT_ONCE);
     }
   }
 

@@ -20,7 +20,9 @@ import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
+import org.llmadapters.training.optimizer.FactorRates;
 import org.llmadapters.training.report.RunReport;
+import org.llmadapters.training.step.ReplicatedFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -85,7 +87,7 @@ public final class TrainingRun {
     return run(options, RunFile.none());
   }
 
-  static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
+  public static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
     Path output = options.output().directory();
     check(output, options.output());
     if (options.loop().deterministic()) {

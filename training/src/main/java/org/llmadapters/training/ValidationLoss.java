@@ -4,6 +4,8 @@ import java.util.List;
 import org.llmadapters.training.data.Batch;
 import org.llmadapters.training.data.Batches;
 import org.llmadapters.training.data.Example;
+import org.llmadapters.training.step.LossFunction;
+import org.llmadapters.training.step.TokenBatch;
 
 /** The loss on examples that are not trained on. */
 final class ValidationLoss {

@@ -1,4 +1,4 @@
-/** The trainer: the compiled step, its options, checkpoints and the loop around it. */
+/** A training run: its options, its loop, its checkpoints and its folder. */
 @NullMarked
 package org.llmadapters.training;
 

@@ -7,6 +7,7 @@ import com.google.common.primitives.ImmutableDoubleArray;
 import com.google.common.primitives.ImmutableLongArray;
 import org.junit.jupiter.api.Test;
 import org.llmadapters.training.metrics.Series;
+import org.llmadapters.training.step.StepOutcome;
 
 final class DivergenceCheckTest {
   private static final Series NOTHING =

@@ -8,7 +8,6 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
-import org.llmadapters.training.GenerationBenchmark;
 import org.llmadapters.training.PeakMemory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

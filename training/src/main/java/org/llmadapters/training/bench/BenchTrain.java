@@ -9,11 +9,10 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.training.PeakMemory;
-import org.llmadapters.training.ReplicatedFunction.Execution;
-import org.llmadapters.training.StepBenchmark;
-import org.llmadapters.training.TokenBatch;
-import org.llmadapters.training.TrainingOptions;
-import org.llmadapters.training.UpdateRate;
+import org.llmadapters.training.step.ReplicatedFunction.Execution;
+import org.llmadapters.training.step.StepMemory;
+import org.llmadapters.training.step.TokenBatch;
+import org.llmadapters.training.step.UpdateRate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -106,8 +105,8 @@ final class BenchTrain implements Callable<Integer> {
     return 0;
   }
 
-  private TrainingOptions.Memory memory() {
-    return new TrainingOptions.Memory(gradientCheckpointing, TrainingOptions.Memory.LOGITS_AT_ONCE);
+  private StepMemory memory() {
+    return new StepMemory(gradientCheckpointing, StepMemory.LOGITS_AT_ONCE);
   }
 
   private TokenBatch randomBatch() {

@@ -1,9 +1,0 @@
-package org.llmadapters.training;
-
-/**
- * The shape of the batches that one compiled step takes; every new one is compiled once.
- *
- * @param batch B, rows
- * @param length T, tokens in a row
- */
-public record StepShape(int batch, int length) {}

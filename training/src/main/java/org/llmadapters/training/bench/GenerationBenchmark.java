@@ -1,0 +1,44 @@
+package org.llmadapters.training.bench;
+
+import java.util.List;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.block.BaseGraph;
+import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.SamplingConfig;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.compile.TokenDecoder;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.RandomWeights;
+
+/** Greedy generation by a model with random weights, for measuring; caller closes. */
+public final class GenerationBenchmark implements AutoCloseable {
+  private final ModelSession session;
+  private final TokenDecoder decoder;
+
+  /**
+   * A model of {@code config} that never ends a text by itself.
+   *
+   * @param xla whether XLA compiles
+   */
+  public GenerationBenchmark(ModelConfig config, WeightDtype dtype, boolean xla) {
+    BaseGraph base = Architecture.build(config, dtype);
+    session = new ModelSession(SessionOptions.forThisMachine());
+    session.declare(base.weights());
+    RandomWeights.assign(session, base.weights(), 1);
+    decoder =
+        new TokenDecoder(
+            session, base.graphDef(), config, dtype, List.of(), SamplingConfig.GREEDY, xla);
+  }
+
+  /** What generates. */
+  public TokenDecoder decoder() {
+    return decoder;
+  }
+
+  @Override
+  public void close() {
+    decoder.close();
+    session.close();
+  }
+}
