@@ -22,7 +22,6 @@ import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.optimizer.FactorRates;
 import org.llmadapters.training.report.RunReport;
-import org.llmadapters.training.step.ReplicatedFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -212,8 +211,7 @@ public final class TrainingRun {
     RunFolder.requireRun(output);
   }
 
-  private static Trainee open(TrainingOptions options, SessionOptions session)
-      throws IOException {
+  private static Trainee open(TrainingOptions options, SessionOptions session) throws IOException {
     TrainingOptions.Model model = options.model();
     FactorRates rates = options.optimizer().rates().factors();
     if (model.adapter().isEmpty()) {
@@ -240,8 +238,7 @@ public final class TrainingRun {
     return HfConfig.read(options.model().assets()).model();
   }
 
-  private static TrainingConfig training(
-      TrainingOptions options, RunDevice device, RunData data) {
+  private static TrainingConfig training(TrainingOptions options, RunDevice device, RunData data) {
     TrainingOptions.Loop loop = options.loop();
     int accumulation = loop.batchSize() / loop.microBatchSize();
     long steps =

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
@@ -21,7 +22,7 @@ import org.tensorflow.types.family.TType;
  */
 public final class FunctionBody implements VariableScope, AutoCloseable {
   private final ModelSession model;
-  private final Graph graph = new Graph();
+  private final Graph graph = TensorFlowRuntime.newGraph();
   private final Ops tf = Ops.create(graph);
   private final Map<String, Output<?>> handles = new LinkedHashMap<>();
   private final Map<String, Output<?>> values = new LinkedHashMap<>();

@@ -9,6 +9,7 @@ import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.device.XlaFlags;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariableNodes;
@@ -50,7 +51,7 @@ public final class ModelSession implements VariableScope, AutoCloseable {
   public ModelSession(SessionOptions options) {
     NativeLog.heedEnvironment();
     XlaFlags.setForCpu();
-    this.graph = new Graph();
+    this.graph = TensorFlowRuntime.newGraph();
     this.session = new Session(graph, options.toProto());
     this.tf = Ops.create(graph);
   }
@@ -279,7 +280,7 @@ public final class ModelSession implements VariableScope, AutoCloseable {
     VariablesAsInputs part =
         VariablesAsInputs.of(
             GraphPruner.keep(GraphPruner.withoutControlEdges(flat), List.of(node)));
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       body.importGraphDef(part.body());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> arguments = new ArrayList<>();

@@ -22,7 +22,8 @@ public final class GenerationBenchmark implements AutoCloseable {
    * @param xla whether XLA compiles
    * @param options what it computes on
    */
-  public GenerationBenchmark(ModelConfig config, WeightDtype dtype, boolean xla, SessionOptions options) {
+  public GenerationBenchmark(
+      ModelConfig config, WeightDtype dtype, boolean xla, SessionOptions options) {
     BaseGraph base = Architecture.build(config, dtype);
     session = new ModelSession(options);
     session.declare(base.weights());

@@ -35,7 +35,11 @@ public final class StepBenchmark implements AutoCloseable {
    * of {@code config}.
    */
   public static StepBenchmark lora(
-      ModelConfig config, WeightFormat format, int r, ReplicatedFunction.Execution execution, SessionOptions options) {
+      ModelConfig config,
+      WeightFormat format,
+      int r,
+      ReplicatedFunction.Execution execution,
+      SessionOptions options) {
     BaseGraph plain = Architecture.build(config, format.dtype());
     BaseGraph base = format.quantization().map(by -> QuantizedGraph.of(plain, by)).orElse(plain);
     LoraConfig lora = new LoraConfig(r, 2.0 * r, 0, TargetModules.of("q_proj", "v_proj"));

@@ -141,7 +141,8 @@ public final class Quickstart {
         TaskFile.read(samples.resolve("word-problems").resolve("test.json"), TASK);
     try (Tokenizer tokenizer = base.requireTokenizer()) {
       Evaluation.Report before = evaluate(base, Optional.empty(), tokenizer, items, "base.jsonl");
-      TrainingRun.Summary training = TrainingRun.run(options(baseDirectory, run, overwrite), session, RunFile.none());
+      TrainingRun.Summary training =
+          TrainingRun.run(options(baseDirectory, run, overwrite), session, RunFile.none());
       Evaluation.Report after = evaluate(base, Optional.of(run), tokenizer, items, "lora.jsonl");
       Path export = output.resolve("models").resolve(MODEL_NAME);
       ServingExport.export(
@@ -200,10 +201,11 @@ public final class Quickstart {
     int[] ids = tokenizer.encode(prompt, true);
     int[] mask = new int[ids.length];
     Arrays.fill(mask, 1);
-    try (SavedModelBundle bundle = SavedModelBundle.loader(export.toString())
-            .withTags("serve")
-            .withConfigProto(session.toProto())
-            .load();
+    try (SavedModelBundle bundle =
+            SavedModelBundle.loader(export.toString())
+                .withTags("serve")
+                .withConfigProto(session.toProto())
+                .load();
         TInt32 inputIds = TInt32.tensorOf(StdArrays.ndCopyOf(new int[][] {ids}));
         TInt32 attentionMask = TInt32.tensorOf(StdArrays.ndCopyOf(new int[][] {mask}));
         TInt32 maxNewTokens = TInt32.scalarOf(GENERATION.maxNewTokens())) {

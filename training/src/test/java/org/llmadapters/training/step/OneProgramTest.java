@@ -54,8 +54,7 @@ final class OneProgramTest {
       LoraConfig lora = new LoraConfig(3, 6, 0.3, TargetModules.of("q_proj", "down_proj"));
       AdaptedGraph adapted =
           Splicer.splice(base.graphDef(), lora, "default", Splicer.Mode.TRAINING);
-      computation =
-          new Computation(adapted.graphDef(), adapted.variables(), adapted.dropoutSeed());
+      computation = new Computation(adapted.graphDef(), adapted.variables(), adapted.dropoutSeed());
       Random random = new Random(4);
       Map<String, float[]> values = new HashMap<>();
       for (List<Weight> weights : List.of(base.weights(), adapted.variables())) {
@@ -93,8 +92,8 @@ final class OneProgramTest {
   }
 
   /**
-   * The gradients are the same program, and values and norms below 4 are held to 2.4e-7; Adam divides by
-   * the root of a square, which makes a few roundings of a step of 0.01.
+   * The gradients are the same program, and values and norms below 4 are held to 2.4e-7; Adam
+   * divides by the root of a square, which makes a few roundings of a step of 0.01.
    */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
