@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.Fragment;
 import org.llmadapters.graph.rewrite.GraphRewriter;
 import org.llmadapters.graph.rewrite.LinearSite;
@@ -153,7 +154,7 @@ final class Splice {
    */
   final class Part implements AutoCloseable {
     private final String prefix;
-    private final Graph scratch = new Graph();
+    private final Graph scratch = TensorFlowRuntime.newGraph();
     private final Ops tf = Ops.create(scratch);
 
     /** Scratch placeholder -> the tensor of the real graph that it stands for. */

@@ -87,13 +87,9 @@ public final class DeviceFlags {
   /** Compiling again is only slower, so that a folder that cannot be used is no error. */
   private static void useDefaultCache() {
     Path directory = CacheDirectory.ofUser();
-    if (!CompileCache.canBe(directory)) {
-      log.warn("{}: has spaces in its name; what XLA compiles is not kept", directory);
-      return;
-    }
     try {
       CompileCache.use(directory);
-    } catch (IOException e) {
+    } catch (IOException | IllegalArgumentException e) {
       log.warn("what XLA compiles is not kept: {}", e.toString());
     }
   }

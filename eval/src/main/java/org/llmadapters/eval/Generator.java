@@ -53,7 +53,8 @@ public final class Generator implements AutoCloseable {
       ModelSession session,
       Map<String, GraphDef> graphs,
       Compile compile,
-      SessionOptions options) {
+      SessionOptions options)
+      throws IOException {
     this.base = base;
     this.session = session;
     this.compile = compile;
@@ -67,13 +68,21 @@ public final class Generator implements AutoCloseable {
   /**
    * Loads {@code base} and, if given, the PEFT adapter in a folder; caller closes.
    *
+   * @param options what it computes on
    * @throws org.llmadapters.graph.FormatException if the adapter does not fit the model; lists
    *     everything that does not
    */
-  public static Generator open(BaseModel base, Optional<Path> adapter, Compile compile)
+  public static Generator open(
+      BaseModel base, Optional<Path> adapter, Compile compile, SessionOptions options)
       throws IOException {
     List<Path> directories = adapter.stream().toList();
-    return open(base, List.of(new AdapterStack("adapter", directories)), compile);
+    return open(base, List.of(new AdapterStack("adapter", directories)), compile, options);
+  }
+
+  /** The same on the device of {@link SessionOptions#forThisMachine}. */
+  public static Generator open(BaseModel base, Optional<Path> adapter, Compile compile)
+      throws IOException {
+    return open(base, adapter, compile, SessionOptions.forThisMachine());
   }
 
   /** The same for all adapters, on the device of {@link SessionOptions#forThisMachine}. */

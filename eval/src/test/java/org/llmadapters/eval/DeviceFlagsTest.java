@@ -91,12 +91,12 @@ final class DeviceFlagsTest {
     Case generate = commands().findFirst().orElseThrow();
     assertThat(run(generate, "--device", "cpu", "--tf32")).isEqualTo(1);
     assertThat(run(generate, "--device", "cpu", "--device-memory-limit", "100")).isEqualTo(1);
-    assertThat(run(generate, "--compile-cache", "/tmp/my cache")).isEqualTo(1);
+    assertThat(run(generate, "--compile-cache", "/tmp/my'cache")).isEqualTo(1);
     assertThat(err.toString().lines())
         .containsExactly(
             "--tf32 is for GPUs; this process computes on the CPU, where float32 is exact",
             "a limit of device memory is for GPUs; sessions of this process compute on the CPU",
-            "/tmp/my cache: the folder of a compile cache cannot have spaces or quotes in its name");
+            "/tmp/my'cache: the folder of a compile cache cannot have quotes in its name");
     assertThat(directory).isEmptyDirectory();
   }
 

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.eval.Compile;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.quickstart.AdapterComparison;
 import org.llmadapters.training.quickstart.AdapterComparison.Candidate;
 
@@ -44,7 +45,9 @@ final class AdapterComparisonTest {
             .filter(candidate -> Set.of("ia3", "full").contains(candidate.name()))
             .toList();
     String table =
-        new AdapterComparison(Path.of("../samples"), directory, 2, Compile.OFF).run(two, 4, false);
+        new AdapterComparison(
+                Path.of("../samples"), directory, 2, Compile.OFF, SessionOptions.forThisMachine())
+            .run(two, 4, false);
     List<String> lines = table.lines().toList();
     assertThat(lines).hasSize(5);
     assertThat(lines.get(2)).matches("\\| base \\| - \\| - \\| [0-9.]+ % \\(.*\\) \\| - \\| - \\|");

@@ -11,6 +11,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.device.Device;
 import org.llmadapters.training.report.RunReport;
 import org.tensorflow.TensorFlow;
 
@@ -21,8 +22,9 @@ import org.tensorflow.TensorFlow;
 final class AboutRun {
   private AboutRun() {}
 
-  /** Writes the file of a run. */
-  static void write(Path folder, Trainee trainee, RunData examples) throws IOException {
+  /** Writes the file of a run on {@code device}. */
+  static void write(Path folder, Trainee trainee, RunData examples, Device device)
+      throws IOException {
     ObjectNode json = Json.object();
     ObjectNode parameters = json.putObject("trainable parameters");
     long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
@@ -50,6 +52,7 @@ final class AboutRun {
             System.getProperty("os.version"),
             System.getProperty("os.arch")));
     processor().forEach(machine::put);
+    machine.put("device", device.toString());
     machine.put("cores", Runtime.getRuntime().availableProcessors());
     Json.write(folder.resolve(RunReport.ABOUT), json);
   }

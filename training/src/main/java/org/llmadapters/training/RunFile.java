@@ -80,7 +80,7 @@ public final class RunFile {
   }
 
   /** An empty one, for runs that do not come from the command line. */
-  static RunFile none() {
+  public static RunFile none() {
     return new RunFile(Map.of());
   }
 

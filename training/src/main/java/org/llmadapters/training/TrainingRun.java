@@ -22,7 +22,6 @@ import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.optimizer.FactorRates;
 import org.llmadapters.training.report.RunReport;
-import org.llmadapters.training.step.ReplicatedFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,9 +42,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class TrainingRun {
   private static final Logger log = LoggerFactory.getLogger(TrainingRun.class);
-
-  /** Updates below which compiling costs more than it saves. */
-  private static final long WORTH_COMPILING = 60;
 
   private TrainingRun() {}
 
@@ -84,21 +80,23 @@ public final class TrainingRun {
    * @throws FormatException for files that are not what they should be
    */
   public static Summary run(TrainingOptions options) throws IOException {
-    return run(options, RunFile.none());
+    return run(options, SessionOptions.forThisMachine(), RunFile.none());
   }
 
-  public static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
+  public static Summary run(TrainingOptions options, SessionOptions session, RunFile runFile)
+      throws IOException {
+    RunDevice device = new RunDevice(session);
     Path output = options.output().directory();
     check(output, options.output());
     if (options.loop().deterministic()) {
       OpDeterminism.set(true);
     }
-    try (Trainee trainee = open(options);
+    try (Trainee trainee = open(options, session);
         RunData data =
             RunData.open(
                 options, config(options), Sites.virtualTokens(trainee.training().graph()))) {
       options.optimizer().rates().requireMatches(trainee.variables());
-      TrainingConfig training = training(options, data);
+      TrainingConfig training = training(options, device, data);
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
           "trainable parameters {} of {} ({}); {}; {} steps of {} rows",
@@ -119,12 +117,15 @@ public final class TrainingRun {
               data.batches(),
               data.validation(),
               options.output(),
-              fingerprint(options, training, data));
+              fingerprint(options, device, training, data));
       if (!trainer.restore() || !Files.exists(output.resolve(RunFile.NAME))) {
         runFile.write(output);
       }
       Files.deleteIfExists(output.resolve(RunSummary.NAME));
-      AboutRun.write(output, trainee, data);
+      if (options.output().goesOn()) {
+        device.warnOfChange(output);
+      }
+      AboutRun.write(output, trainee, data, session.device());
       Trainer.Result result = train(trainer, output);
       Summary summary =
           new Summary(
@@ -210,9 +211,8 @@ public final class TrainingRun {
     RunFolder.requireRun(output);
   }
 
-  private static Trainee open(TrainingOptions options) throws IOException {
+  private static Trainee open(TrainingOptions options, SessionOptions session) throws IOException {
     TrainingOptions.Model model = options.model();
-    SessionOptions session = SessionOptions.forThisMachine();
     FactorRates rates = options.optimizer().rates().factors();
     if (model.adapter().isEmpty()) {
       rates.requireFactors("--adapter full", List.of());
@@ -238,7 +238,7 @@ public final class TrainingRun {
     return HfConfig.read(options.model().assets()).model();
   }
 
-  private static TrainingConfig training(TrainingOptions options, RunData data) {
+  private static TrainingConfig training(TrainingOptions options, RunDevice device, RunData data) {
     TrainingOptions.Loop loop = options.loop();
     int accumulation = loop.batchSize() / loop.microBatchSize();
     long steps =
@@ -251,32 +251,15 @@ public final class TrainingRun {
         steps,
         options.optimizer(),
         options.schedule().over(steps),
-        new ReplicatedFunction.Execution(
-            replicas(loop.microBatchSize()), xla(options, steps), options.memory()));
-  }
-
-  /** As many equal parts of a micro batch as there are cores, or fewer. */
-  private static int replicas(int microBatchSize) {
-    int replicas = Math.min(SessionOptions.forThisMachine().replicas(), microBatchSize);
-    while (microBatchSize % replicas != 0) {
-      replicas--;
-    }
-    return replicas;
-  }
-
-  private static boolean xla(TrainingOptions options, long steps) {
-    return switch (options.compile()) {
-      case ON -> true;
-      case OFF -> false;
-      case AUTO -> steps >= WORTH_COMPILING;
-    };
+        device.execution(options, steps));
   }
 
   /**
    * Identifies what decides the course of a run, so that a checkpoint of another one is not resumed
    * by mistake.
    */
-  private static String fingerprint(TrainingOptions options, TrainingConfig training, RunData data)
+  private static String fingerprint(
+      TrainingOptions options, RunDevice device, TrainingConfig training, RunData data)
       throws IOException {
     Hasher hasher = Hashing.sha256().newHasher();
     // The index holds a checksum of every weight.
@@ -296,7 +279,8 @@ public final class TrainingRun {
         StandardCharsets.UTF_8);
     data.identify(hasher);
     String fingerprint = hasher.hash().toString().substring(0, 16);
-    // Other replicas add the same gradients in another order.
-    return options.loop().deterministic() ? fingerprint + " " + training.execution() : fingerprint;
+    return options.loop().deterministic()
+        ? fingerprint + " " + device.identity(training.execution())
+        : fingerprint;
   }
 }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.graph.spec.BlockSpec;
 import org.llmadapters.graph.spec.PositionEncoding;
@@ -72,7 +73,7 @@ public final class DecoderModel {
 
   /** The graph of a model wired as {@code spec} says, with weights of {@code dtype}. */
   public static BaseGraph build(BlockSpec spec, ModelConfig config, WeightDtype dtype) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       DecoderModel model = new DecoderModel(graph, spec, config, dtype);
       SignatureDef full = model.buildFull();
       Signature decode = model.buildDecode();

@@ -13,6 +13,7 @@ import org.llmadapters.graph.block.TokenShapes;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
@@ -93,7 +94,7 @@ public final class BeamDecoder implements AutoCloseable {
    * caches, variables -> candidates' scores, candidates, caches}.
    */
   private static GraphFunction step(DecodeBody decode, int candidates, double repetitionPenalty) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(decode.graphDef());
       Ops tf = Ops.create(graph).withSubScope("beams");
       // [R]: sum of the log-probabilities of each row's tokens.

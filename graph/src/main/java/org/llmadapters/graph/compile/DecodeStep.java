@@ -9,6 +9,7 @@ import org.llmadapters.graph.config.AttentionConfig;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Operation;
@@ -80,7 +81,7 @@ final class DecodeStep implements AutoCloseable {
    */
   static DecodeStep of(GraphDef flat, int layers, SamplingConfig sampling) {
     DecodeBody decode = DecodeBody.of(flat, layers);
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(decode.graphDef());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> outputs = new ArrayList<>();
@@ -186,7 +187,7 @@ final class DecodeStep implements AutoCloseable {
 
   /** {@code step < limit and not all finished}, of the same inputs as {@code body}. */
   private static GraphFunction another(GraphFunction body, int stateSize) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       List<Output<?>> inputs = placeholders(tf, body);
       @SuppressWarnings("unchecked")
@@ -332,7 +333,7 @@ final class DecodeStep implements AutoCloseable {
    * it returns, and the constants include all weights. Caller closes.
    */
   GraphFunction onceFunction() {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       List<Output<?>> inputs = placeholders(tf, step);
       List<Output<?>> results = once(tf, "once", inputs, false);
@@ -345,7 +346,7 @@ final class DecodeStep implements AutoCloseable {
    * caller closes.
    */
   GraphFunction loopFunction() {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       List<Output<?>> inputs = placeholders(tf, step);
       List<Output<?>> results = loop(tf, "loop", inputs, false);

@@ -6,6 +6,7 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.Signature;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -38,7 +39,7 @@ public record GenerateGraph(GraphDef graphDef, SignatureDef signature) {
    * @param dtype of the base's weights
    */
   public static GenerateGraph addTo(GraphDef flat, ModelConfig config, WeightDtype dtype) {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         DecodeStep step =
             DecodeStep.of(flat, config.sizes().numHiddenLayers(), SamplingConfig.GREEDY)) {
       graph.importGraphDef(flat);

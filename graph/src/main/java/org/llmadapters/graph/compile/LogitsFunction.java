@@ -2,6 +2,7 @@ package org.llmadapters.graph.compile;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -41,7 +42,7 @@ public final class LogitsFunction {
         tf.withName(name + "_attention_mask").placeholder(TInt32.class, Placeholder.shape(tokens));
     List<Operand<?>> arguments = new ArrayList<>(List.of(inputIds, attentionMask));
     full.variables().forEach(variable -> arguments.add(model.read(variable)));
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       body.importGraphDef(full.body());
       List<Operand<?>> inputs = new ArrayList<>();
       inputs.add(body.operation("input_ids").output(0));

@@ -9,6 +9,7 @@ import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.device.XlaFlags;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariableNodes;
@@ -31,7 +32,7 @@ import org.tensorflow.types.family.TType;
  * One graph and one session that hold the variables of a model. Functions that compute with them
  * are added by whoever needs them; the weights are loaded once and stay.
  */
-public final class ModelSession implements AutoCloseable {
+public final class ModelSession implements VariableScope, AutoCloseable {
   /**
    * Tensors restored in one call: enough to keep the cores busy, few enough not to hold the model
    * twice.
@@ -50,7 +51,7 @@ public final class ModelSession implements AutoCloseable {
   public ModelSession(SessionOptions options) {
     NativeLog.heedEnvironment();
     XlaFlags.setForCpu();
-    this.graph = new Graph();
+    this.graph = TensorFlowRuntime.newGraph();
     this.session = new Session(graph, options.toProto());
     this.tf = Ops.create(graph);
   }
@@ -263,6 +264,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /** The value of a declared variable, to compute with. */
+  @Override
   public <T extends TFloating> Operand<T> read(Weight weight) {
     return graph.operation(VariableNodes.readName(declared(weight.name()))).output(0);
   }
@@ -278,7 +280,7 @@ public final class ModelSession implements AutoCloseable {
     VariablesAsInputs part =
         VariablesAsInputs.of(
             GraphPruner.keep(GraphPruner.withoutControlEdges(flat), List.of(node)));
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       body.importGraphDef(part.body());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> arguments = new ArrayList<>();
@@ -299,11 +301,13 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /** Whether the variable called {@code name} is held in float32. */
+  @Override
   public boolean isFloat32(String name) {
     return declared(name).dtype() == WeightDtype.FLOAT32;
   }
 
   /** The resource of a declared variable, to assign to. */
+  @Override
   public Operand<?> handle(Weight weight) {
     return graph.operation(declared(weight.name()).node()).output(0);
   }
@@ -326,6 +330,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   /** Adds operations to the graph. */
+  @Override
   public Ops tf() {
     return tf;
   }
@@ -340,7 +345,8 @@ public final class ModelSession implements AutoCloseable {
     return graph;
   }
 
-  private Weight declared(String name) {
+  /** The variable called {@code name} as it is held here. */
+  Weight declared(String name) {
     Weight weight = variables.get(name);
     if (weight == null) {
       throw new IllegalArgumentException("no variable is called " + name);

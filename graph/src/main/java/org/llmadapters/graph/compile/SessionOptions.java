@@ -7,7 +7,9 @@ import org.llmadapters.graph.device.DeviceChoice;
 import org.llmadapters.graph.device.DeviceResolver;
 import org.llmadapters.graph.device.RegisteredDevices;
 import org.llmadapters.graph.device.TensorFloat32;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.device.XlaFlags;
+import org.llmadapters.graph.device.XlaGpuTools;
 import org.tensorflow.proto.ConfigProto;
 import org.tensorflow.proto.GPUOptions;
 
@@ -87,15 +89,19 @@ public record SessionOptions(int replicas, Device device, OptionalInt deviceMemo
   public static SessionOptions of(DeviceChoice choice, OptionalInt gpuMemoryMib) {
     XlaFlags.setForCpu();
     DeviceResolver resolver =
-        DeviceResolver.ofThisMachine(
-            gpu ->
-                // The first session decides, so that it has to have the options of all others.
-                RegisteredDevices.of(on(gpu).withDeviceMemory(gpuMemoryMib).toProto()));
+        DeviceResolver.ofThisMachine(gpu -> registered(on(gpu).withDeviceMemory(gpuMemoryMib)));
     Device device = resolver.resolve(choice);
     if (device.isGpu()) {
       TensorFloat32.allow(false);
     }
     return on(device).withDeviceMemory(gpuMemoryMib);
+  }
+
+  /** The first session decides for all others, so that it has to have their options. */
+  private static RegisteredDevices registered(SessionOptions gpu) {
+    TensorFlowRuntime.load(); // unpacks what the flags name
+    XlaGpuTools.find().flags().forEach(XlaFlags::set);
+    return RegisteredDevices.of(gpu.toProto());
   }
 
   /** These options with a limit of the GPU's memory, in MiB. */

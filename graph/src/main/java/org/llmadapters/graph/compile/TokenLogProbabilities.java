@@ -3,6 +3,7 @@ package org.llmadapters.graph.compile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -59,7 +60,7 @@ public final class TokenLogProbabilities {
     columns = placeholder(tf, name + "_columns");
     List<Operand<?>> arguments = new ArrayList<>(List.of(inputIds, attentionMask, columns));
     full.variables().forEach(variable -> arguments.add(model.read(variable)));
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       body.importGraphDef(full.body());
       Ops tfBody = Ops.create(body);
       Operand<TInt32> ids = body.operation("input_ids").output(0);

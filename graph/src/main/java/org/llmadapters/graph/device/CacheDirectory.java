@@ -5,6 +5,9 @@ import java.util.Map;
 
 /** Where this program keeps what it can make again. */
 public final class CacheDirectory {
+  /** Names another folder than the default. */
+  static final String VARIABLE = "LLM_ADAPTERS_CACHE";
+
   private CacheDirectory() {}
 
   /**
@@ -16,7 +19,7 @@ public final class CacheDirectory {
   }
 
   static Path of(Map<String, String> environment, Path home) {
-    String own = environment.getOrDefault("LLM_ADAPTERS_CACHE", "");
+    String own = environment.getOrDefault(VARIABLE, "");
     if (!own.isBlank()) {
       return Path.of(own);
     }

@@ -3,7 +3,6 @@ package org.llmadapters.graph.device;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.regex.Pattern;
 
 /**
  * A folder in which XLA keeps what it compiled, and on a GPU also which algorithms it measured to
@@ -15,32 +14,23 @@ import java.util.regex.Pattern;
  * </pre>
  */
 public final class CompileCache {
-  private static final Pattern UNUSABLE = Pattern.compile("[\\s'\"]");
-
   private CompileCache() {}
-
-  /** Whether XLA's flags can name {@code directory}: they are separated by spaces. */
-  public static boolean canBe(Path directory) {
-    return !UNUSABLE.matcher(directory.toAbsolutePath().toString()).find();
-  }
 
   /**
    * Has XLA use {@code directory}, which is made if it does not exist. To be called before XLA
    * compiles for the first time in a process.
    *
-   * @throws IllegalArgumentException if its name has white space or quotes
+   * @throws IllegalArgumentException if its name has a quote in it
    * @throws IOException if it cannot be made
    */
   public static void use(Path directory) throws IOException {
-    if (!canBe(directory)) {
+    if (directory.toAbsolutePath().toString().matches(".*['\"].*")) {
       throw new IllegalArgumentException(
-          directory + ": the folder of a compile cache cannot have spaces or quotes in its name");
+          directory + ": the folder of a compile cache cannot have quotes in its name");
     }
-    XlaFlags.set("--tf_xla_persistent_cache_directory=" + made(directory.resolve("xla")));
-    XlaFlags.set("--xla_gpu_per_fusion_autotune_cache_dir=" + made(directory.resolve("autotune")));
-  }
-
-  private static Path made(Path directory) throws IOException {
-    return Files.createDirectories(directory).toAbsolutePath();
+    Path programs = Files.createDirectories(directory.resolve("xla"));
+    Path algorithms = Files.createDirectories(directory.resolve("autotune"));
+    XlaFlags.set(XlaFlags.of("--tf_xla_persistent_cache_directory", programs));
+    XlaFlags.set(XlaFlags.of("--xla_gpu_per_fusion_autotune_cache_dir", algorithms));
   }
 }

@@ -1,8 +1,5 @@
 package org.llmadapters.graph.device;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -23,14 +20,9 @@ public record DeviceResolver(
     BooleanSupplier hasDriver, Function<Device, RegisteredDevices> registered) {
   private static final Logger log = LoggerFactory.getLogger(DeviceResolver.class);
 
-  /** What NVIDIA's drivers bring along, on Linux itself and in Windows' subsystem for it. */
-  private static final List<Path> DRIVERS =
-      List.of(
-          Path.of("/proc/driver/nvidia/version"), Path.of("/dev/nvidiactl"), Path.of("/dev/dxg"));
-
-  /** A resolver for this machine, looking for an NVIDIA driver. */
+  /** A resolver for this machine, see {@link NvidiaDriver}. */
   public static DeviceResolver ofThisMachine(Function<Device, RegisteredDevices> registered) {
-    return new DeviceResolver(() -> DRIVERS.stream().anyMatch(Files::exists), registered);
+    return new DeviceResolver(() -> NvidiaDriver.find().isPresent(), registered);
   }
 
   /**

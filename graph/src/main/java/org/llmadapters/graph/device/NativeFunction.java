@@ -26,6 +26,7 @@ public final class NativeFunction {
    * @return false if no library exports it
    */
   public static boolean call(String symbol, int argument) {
+    TensorFlowRuntime.load();
     Path binding = Path.of(Loader.load(org.tensorflow.internal.c_api.global.tensorflow.class));
     boolean called = false;
     for (String name : LIBRARIES) {

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.PointerScope;
-import org.tensorflow.TensorFlow;
 import org.tensorflow.internal.c_api.TF_DeviceList;
 import org.tensorflow.internal.c_api.TF_Graph;
 import org.tensorflow.internal.c_api.TF_Session;
@@ -36,7 +35,7 @@ public record RegisteredDevices(List<RegisteredDevice> devices) {
    */
   @SuppressWarnings("try") // the scope frees what is made within it
   public static RegisteredDevices of(ConfigProto options) {
-    TensorFlow.version(); // loads the library
+    TensorFlowRuntime.load();
     try (PointerScope scope = new PointerScope()) {
       TF_Status status = TF_Status.newStatus();
       TF_SessionOptions sessionOptions = TF_SessionOptions.newSessionOptions();

@@ -3,6 +3,7 @@ package org.llmadapters.graph.device;
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -41,12 +42,12 @@ public final class XlaFlags {
    * Sets a flag for this process, unless the user or an earlier call did. Without effect when XLA
    * has compiled already.
    *
-   * @param flag such as {@code --xla_dump_to=/tmp/hlo}, without white space or quotes
+   * @param flag such as {@code --xla_dump_to=/tmp/hlo} or {@code --xla_dump_to="/my hlo"}
    */
   public static synchronized void set(String flag) {
-    if (!flag.matches("--(tf_)?xla_[a-z0-9_]+=[^\\s'\"]*")) {
+    if (!flag.matches("--(tf_)?xla_[a-z0-9_]+=([^\\s'\"]*|\"[^\"]*\")")) {
       throw new IllegalArgumentException(
-          "an XLA flag has the form --xla_name=value without spaces or quotes, got " + flag);
+          "an XLA flag has the form --xla_name=value or --xla_name=\"value\", got " + flag);
     }
     String variable = flag.startsWith(TENSORFLOW_PREFIX) ? TENSORFLOW : XLA;
     String before = environment(variable);
@@ -55,6 +56,12 @@ public final class XlaFlags {
       log.debug("{}={}", variable, after);
       setEnvironment(variable, after);
     }
+  }
+
+  /** The flag called {@code name} with the name of a file or folder. */
+  static String of(String name, Path file) {
+    String value = file.toAbsolutePath().toString();
+    return name + "=" + (value.matches("\\S*") ? value : "\"" + value + "\"");
   }
 
   /** Whether {@code flag}, such as {@code --xla_dump_to}, has a value in this process. */

@@ -12,6 +12,7 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.BlockSite;
 import org.llmadapters.graph.rewrite.LinearSite;
 import org.llmadapters.graph.rewrite.Sites;
@@ -117,7 +118,7 @@ public final class QuantizedGraph {
   private static List<NodeDef> dequantized(
       Weight weight, Quantization quantization, String scope, String awaited) {
     Map<String, String> names = new HashMap<>();
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       List<Operand<?>> values = new ArrayList<>();
       for (Weight variable : quantization.variables(weight)) {

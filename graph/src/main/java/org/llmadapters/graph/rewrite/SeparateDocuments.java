@@ -2,6 +2,7 @@ package org.llmadapters.graph.rewrite;
 
 import java.util.List;
 import java.util.Map;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.ndarray.index.Indices;
@@ -40,7 +41,7 @@ public final class SeparateDocuments {
     NodeDef counted = node(nodes, Sites.COUNTED_TOKENS);
     String numbers = TensorNames.node(counted.getInput(0));
     String columns = TensorNames.node(node(nodes, Sites.NOT_BEHIND).getInput(0)); // [T, 1]
-    try (Graph scratch = new Graph()) {
+    try (Graph scratch = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(scratch).withSubScope("documents");
       Operand<TInt32> documents = standIn(scratch, tf, numbers);
       Operand<TBool> seen = seen(tf, documents, Sites.virtualTokens(graph)); // [B, S, S]

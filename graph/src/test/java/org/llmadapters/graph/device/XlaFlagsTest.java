@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.jna.NativeLibrary;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,7 +48,13 @@ final class XlaFlagsTest {
   void refusesWhatIsNoFlag(String flag) {
     assertThatThrownBy(() -> XlaFlags.set(flag))
         .hasMessage(
-            "an XLA flag has the form --xla_name=value without spaces or quotes, got " + flag);
+            "an XLA flag has the form --xla_name=value or --xla_name=\"value\", got " + flag);
+  }
+
+  @Test
+  void quotesNamesWithSpaces() {
+    assertThat(XlaFlags.of("--xla_dump_to", Path.of("/a/b"))).isEqualTo("--xla_dump_to=/a/b");
+    assertThat(XlaFlags.of("--xla_dump_to", Path.of("/a b"))).isEqualTo("--xla_dump_to=\"/a b\"");
   }
 
   /** Surefire sets XLA_FLAGS as the launcher does; TF_XLA_FLAGS is free. */

@@ -8,6 +8,8 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.eval.DeviceFlags;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.PeakMemory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,6 +28,7 @@ final class BenchGenerate implements Callable<Integer> {
 
   @Spec private @Nullable CommandSpec spec;
   @Mixin private ModelFlags model = new ModelFlags();
+  @Mixin private DeviceFlags device = new DeviceFlags();
 
   @Option(
       names = "--batch-size",
@@ -59,6 +62,7 @@ final class BenchGenerate implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    SessionOptions session = device.session();
     boolean xla = compile.equals("on");
     ObjectNode json = Json.object();
     json.put("bench", "generate");
@@ -66,12 +70,13 @@ final class BenchGenerate implements Callable<Integer> {
     json.put("batch_size", batchSize);
     json.put("prompt_length", promptLength);
     json.put("max_new_tokens", maxNewTokens);
+    json.put("device", session.device().toString());
     json.put("xla", xla);
     int[][] ids = randomPrompts();
     int[][] mask = new int[batchSize][promptLength];
     Arrays.stream(mask).forEach(row -> Arrays.fill(row, 1));
     try (GenerationBenchmark benchmark =
-        new GenerationBenchmark(model.config(), model.dtype(), xla)) {
+        new GenerationBenchmark(model.config(), model.dtype(), xla, session)) {
       Timings.Work run =
           () ->
               benchmark

@@ -8,6 +8,8 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.eval.DeviceFlags;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.PeakMemory;
 import org.llmadapters.training.step.ReplicatedFunction.Execution;
 import org.llmadapters.training.step.StepMemory;
@@ -27,6 +29,7 @@ import picocli.CommandLine.Spec;
 final class BenchTrain implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
   @Mixin private ModelFlags model = new ModelFlags();
+  @Mixin private DeviceFlags device = new DeviceFlags();
 
   @Option(
       names = "--batch-size",
@@ -71,20 +74,21 @@ final class BenchTrain implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    int parts =
-        replicas == 0 ? Math.min(batchSize, Runtime.getRuntime().availableProcessors()) : replicas;
+    SessionOptions session = device.session();
+    int parts = replicas == 0 ? Math.min(batchSize, session.replicas()) : replicas;
     boolean xla = compile.equals("on");
     ObjectNode json = Json.object();
     json.put("bench", "train");
     json.put("dtype", model.formatName());
     json.put("batch_size", batchSize);
     json.put("sequence_length", sequenceLength);
+    json.put("device", session.device().toString());
     json.put("xla", xla);
     json.put("replicas", parts);
     json.put("gradient_checkpointing", gradientCheckpointing);
     try (StepBenchmark benchmark =
             StepBenchmark.lora(
-                model.config(), model.format(), r, new Execution(parts, xla, memory()));
+                model.config(), model.format(), r, new Execution(parts, xla, memory()), session);
         TokenBatch batch = randomBatch()) {
       UpdateRate rate = new UpdateRate(1, 1e-4);
       json.put(

@@ -20,10 +20,12 @@ public final class GenerationBenchmark implements AutoCloseable {
    * A model of {@code config} that never ends a text by itself.
    *
    * @param xla whether XLA compiles
+   * @param options what it computes on
    */
-  public GenerationBenchmark(ModelConfig config, WeightDtype dtype, boolean xla) {
+  public GenerationBenchmark(
+      ModelConfig config, WeightDtype dtype, boolean xla, SessionOptions options) {
     BaseGraph base = Architecture.build(config, dtype);
-    session = new ModelSession(SessionOptions.forThisMachine());
+    session = new ModelSession(options);
     session.declare(base.weights());
     RandomWeights.assign(session, base.weights(), 1);
     decoder =

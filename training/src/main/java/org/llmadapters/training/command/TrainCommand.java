@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.eval.Compile;
+import org.llmadapters.eval.DeviceFlags;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainingOptions;
@@ -97,8 +98,11 @@ public final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--compile",
       defaultValue = "auto",
-      description = "Compile the step with XLA: auto, on, off (default ${DEFAULT-VALUE}).")
+      description =
+          "Compile the step with XLA: auto (on a GPU, and for 60 steps or more), on, off (default ${DEFAULT-VALUE}).")
   private String compile = "";
+
+  @Mixin private DeviceFlags device = new DeviceFlags();
 
   @Override
   public Integer call() throws IOException {
@@ -108,8 +112,9 @@ public final class TrainCommand implements Callable<Integer> {
       memory.print(options, command.commandLine().getOut());
       return 0;
     }
-    memory.requireRoom(options, SessionOptions.forThisMachine());
-    TrainingRun.Summary summary = TrainingRun.run(options, RunFile.of(command));
+    SessionOptions session = device.session();
+    memory.requireRoom(options, session);
+    TrainingRun.Summary summary = TrainingRun.run(options, session, RunFile.of(command));
     PrintWriter out = command.commandLine().getOut();
     out.printf(
         Locale.ROOT,

@@ -3,7 +3,7 @@ package org.llmadapters.training.optimizer;
 import java.util.ArrayList;
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Op;
@@ -66,17 +66,17 @@ public record Adafactor() implements Optimizer {
   }
 
   @Override
-  public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
-    Ops tf = model.tf();
+  public Op update(VariableScope variables, Weight trained, OptimizerInputs inputs) {
+    Ops tf = variables.tf();
     Operand<TFloat32> beta = inputs.coefficients().get(0);
     Operand<TFloat32> squares = tf.math.add(tf.math.square(inputs.gradient()), tf.constant(EPS));
     List<Op> remembered = new ArrayList<>();
     Operand<TFloat32> inverseRoot;
     if (isFactored(trained)) {
       Operand<TFloat32> rows =
-          averaged(model, rows(trained), mean(tf, squares, -1), beta, remembered);
+          averaged(variables, rows(trained), mean(tf, squares, -1), beta, remembered);
       Operand<TFloat32> columns =
-          averaged(model, columns(trained), mean(tf, squares, -2), beta, remembered);
+          averaged(variables, columns(trained), mean(tf, squares, -2), beta, remembered);
       Operand<TFloat32> share =
           tf.math.div(rows, tf.math.mean(rows, tf.constant(-1), Mean.keepDims(true)));
       inverseRoot =
@@ -84,28 +84,29 @@ public record Adafactor() implements Optimizer {
               tf.expandDims(tf.math.rsqrt(share), tf.constant(-1)),
               tf.expandDims(tf.math.rsqrt(columns), tf.constant(-2)));
     } else {
-      inverseRoot = tf.math.rsqrt(averaged(model, elements(trained), squares, beta, remembered));
+      inverseRoot =
+          tf.math.rsqrt(averaged(variables, elements(trained), squares, beta, remembered));
     }
     Operand<TFloat32> step = clipped(tf, tf.math.mul(inputs.gradient(), inverseRoot), trained);
     return tf.withControlDependencies(remembered)
         .assignSubVariableOp(
-            model.handle(trained),
-            tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
+            variables.handle(trained),
+            tf.math.mul(inputs.learningRate(), inputs.plusDecay(variables, trained, step)));
   }
 
   /** {@code beta * old + (1 - beta) * value}, which is stored too. */
   private static Operand<TFloat32> averaged(
-      ModelSession model,
+      VariableScope variables,
       Weight state,
       Operand<TFloat32> value,
       Operand<TFloat32> beta,
       List<Op> remembered) {
-    Ops tf = model.tf();
+    Ops tf = variables.tf();
     Operand<TFloat32> averaged =
         tf.math.add(
-            tf.math.mul(model.<TFloat32>read(state), beta),
+            tf.math.mul(variables.<TFloat32>read(state), beta),
             tf.math.mul(value, tf.math.sub(tf.constant(1f), beta)));
-    remembered.add(tf.assignVariableOp(model.handle(state), averaged));
+    remembered.add(tf.assignVariableOp(variables.handle(state), averaged));
     return averaged;
   }
 

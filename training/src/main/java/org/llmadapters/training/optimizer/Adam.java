@@ -2,7 +2,7 @@ package org.llmadapters.training.optimizer;
 
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Op;
@@ -63,20 +63,21 @@ public record Adam(double beta1, double beta2, double eps) implements Optimizer 
   }
 
   @Override
-  public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
-    return apply(model.tf(), model, trained, inputs.withDecayInGradient(model, trained));
+  public Op update(VariableScope variables, Weight trained, OptimizerInputs inputs) {
+    return apply(
+        variables.tf(), variables, trained, inputs.withDecayInGradient(variables, trained));
   }
 
   /** The update without any decay, by operations of {@code tf}. */
-  Op apply(Ops tf, ModelSession model, Weight trained, OptimizerInputs inputs) {
+  Op apply(Ops tf, VariableScope variables, Weight trained, OptimizerInputs inputs) {
     Operand<TFloat32> beta1Power = inputs.coefficients().get(0);
     Operand<TFloat32> beta2Power = inputs.coefficients().get(1);
     // TensorFlow adds epsilon to the uncorrected root, PyTorch to the bias-corrected one.
     Operand<TFloat32> correction = tf.math.sqrt(tf.math.sub(tf.constant(1f), beta2Power));
     return tf.train.resourceApplyAdam(
-        model.handle(trained),
-        model.handle(firstMoment(trained)),
-        model.handle(secondMoment(trained)),
+        variables.handle(trained),
+        variables.handle(firstMoment(trained)),
+        variables.handle(secondMoment(trained)),
         beta1Power,
         beta2Power,
         inputs.learningRate(),

@@ -2,7 +2,7 @@ package org.llmadapters.training.optimizer;
 
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
@@ -44,17 +44,18 @@ public record AdamW(double beta1, double beta2, double eps) implements Optimizer
   }
 
   @Override
-  public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
-    Ops tf = model.tf();
+  public Op update(VariableScope variables, Weight trained, OptimizerInputs inputs) {
+    Ops tf = variables.tf();
     if (inputs.weightDecay() == 0) {
-      return adam().apply(tf, model, trained, inputs);
+      return adam().apply(tf, variables, trained, inputs);
     }
     Operand<TFloat32> rate =
         tf.math.mul(inputs.learningRate(), tf.constant((float) inputs.weightDecay()));
-    Operand<TFloat32> decay = tf.math.mul(rate, model.<TFloat32>read(trained));
+    Operand<TFloat32> decay = tf.math.mul(rate, variables.<TFloat32>read(trained));
     // The read must come before the subtraction, and it does: the decay depends on it.
     Ops ordered =
-        tf.withControlDependencies(List.of(tf.assignSubVariableOp(model.handle(trained), decay)));
-    return adam().apply(ordered, model, trained, inputs);
+        tf.withControlDependencies(
+            List.of(tf.assignSubVariableOp(variables.handle(trained), decay)));
+    return adam().apply(ordered, variables, trained, inputs);
   }
 }

@@ -2,7 +2,7 @@ package org.llmadapters.training.optimizer;
 
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Op;
@@ -46,17 +46,18 @@ public record Lion(double beta1, double beta2) implements Optimizer {
   }
 
   @Override
-  public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
-    Ops tf = model.tf();
-    Operand<TFloat32> mean = model.read(mean(trained));
+  public Op update(VariableScope variables, Weight trained, OptimizerInputs inputs) {
+    Ops tf = variables.tf();
+    Operand<TFloat32> mean = variables.read(mean(trained));
     Operand<TFloat32> step = tf.math.sign(mixed(tf, beta1, mean, inputs.gradient()));
     // Both assignments depend on what was read, so they come after the reads.
     Op remembered =
-        tf.assignVariableOp(model.handle(mean(trained)), mixed(tf, beta2, mean, inputs.gradient()));
+        tf.assignVariableOp(
+            variables.handle(mean(trained)), mixed(tf, beta2, mean, inputs.gradient()));
     return tf.withControlDependencies(List.of(remembered))
         .assignSubVariableOp(
-            model.handle(trained),
-            tf.math.mul(inputs.learningRate(), inputs.plusDecay(model, trained, step)));
+            variables.handle(trained),
+            tf.math.mul(inputs.learningRate(), inputs.plusDecay(variables, trained, step)));
   }
 
   /** {@code beta * mean + (1 - beta) * gradient}. */

@@ -2,7 +2,7 @@ package org.llmadapters.training.optimizer;
 
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.tensorflow.op.Op;
 
 /**
@@ -29,8 +29,8 @@ public sealed interface Optimizer permits Adafactor, Adam, AdamW, Lion, Sgd {
   /**
    * Adds the operations that update {@code trained} and its state.
    *
-   * @param model has {@code trained} and {@link #state its state}
+   * @param variables has {@code trained} and {@link #state its state}
    * @return what to run; all else depends on it
    */
-  Op update(ModelSession model, Weight trained, OptimizerInputs inputs);
+  Op update(VariableScope variables, Weight trained, OptimizerInputs inputs);
 }

@@ -2,7 +2,7 @@ package org.llmadapters.training.optimizer;
 
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Ops;
 import org.tensorflow.types.TFloat32;
@@ -25,18 +25,18 @@ public record OptimizerInputs(
   }
 
   /** The inputs with {@code weight_decay * trained} added to the gradient. */
-  OptimizerInputs withDecayInGradient(ModelSession model, Weight trained) {
+  OptimizerInputs withDecayInGradient(VariableScope variables, Weight trained) {
     return new OptimizerInputs(
-        plusDecay(model, trained, gradient), learningRate, weightDecay, coefficients);
+        plusDecay(variables, trained, gradient), learningRate, weightDecay, coefficients);
   }
 
   /** {@code value + weight_decay * trained}. */
-  Operand<TFloat32> plusDecay(ModelSession model, Weight trained, Operand<TFloat32> value) {
+  Operand<TFloat32> plusDecay(VariableScope variables, Weight trained, Operand<TFloat32> value) {
     if (weightDecay == 0) {
       return value;
     }
-    Ops tf = model.tf();
+    Ops tf = variables.tf();
     return tf.math.add(
-        value, tf.math.mul(model.<TFloat32>read(trained), tf.constant((float) weightDecay)));
+        value, tf.math.mul(variables.<TFloat32>read(trained), tf.constant((float) weightDecay)));
   }
 }

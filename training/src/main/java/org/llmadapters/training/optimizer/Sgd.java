@@ -2,7 +2,7 @@ package org.llmadapters.training.optimizer;
 
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.llmadapters.graph.config.WeightDtype;
 import org.tensorflow.Operand;
 import org.tensorflow.op.Op;
@@ -48,16 +48,16 @@ public record Sgd(double momentum, boolean nesterov) implements Optimizer {
   }
 
   @Override
-  public Op update(ModelSession model, Weight trained, OptimizerInputs inputs) {
-    Ops tf = model.tf();
-    Operand<TFloat32> gradient = inputs.withDecayInGradient(model, trained).gradient();
+  public Op update(VariableScope variables, Weight trained, OptimizerInputs inputs) {
+    Ops tf = variables.tf();
+    Operand<TFloat32> gradient = inputs.withDecayInGradient(variables, trained).gradient();
     if (momentum == 0) {
       return tf.train.resourceApplyGradientDescent(
-          model.handle(trained), inputs.learningRate(), gradient);
+          variables.handle(trained), inputs.learningRate(), gradient);
     }
     return tf.train.resourceApplyMomentum(
-        model.handle(trained),
-        model.handle(momentumBuffer(trained)),
+        variables.handle(trained),
+        variables.handle(momentumBuffer(trained)),
         inputs.learningRate(),
         gradient,
         tf.constant((float) momentum),

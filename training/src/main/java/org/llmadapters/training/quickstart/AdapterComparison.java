@@ -21,6 +21,7 @@ import org.llmadapters.eval.task.Score;
 import org.llmadapters.eval.task.Task;
 import org.llmadapters.eval.task.TaskFile;
 import org.llmadapters.eval.task.TaskItem;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.RunSummary;
 import org.slf4j.Logger;
@@ -135,6 +136,7 @@ public final class AdapterComparison {
   private final Path output;
   private final int steps;
   private final Compile compile;
+  private final SessionOptions session;
 
   /**
    * A comparison on the files in {@code samples}, with everything it makes below {@code output}.
@@ -142,12 +144,15 @@ public final class AdapterComparison {
    * @param samples folder with {@code tiny-llama} and {@code word-problems}
    * @param steps of each training
    * @param compile whether the steps are compiled
+   * @param session what it computes on
    */
-  public AdapterComparison(Path samples, Path output, int steps, Compile compile) {
+  public AdapterComparison(
+      Path samples, Path output, int steps, Compile compile, SessionOptions session) {
     this.samples = samples;
     this.output = output;
     this.steps = steps;
     this.compile = compile;
+    this.session = session;
   }
 
   /**
@@ -231,11 +236,11 @@ public final class AdapterComparison {
     return String.join(System.lineSeparator(), lines);
   }
 
-  private static Score score(Path model, Optional<Path> adapter, Task task, List<TaskItem> items)
+  private Score score(Path model, Optional<Path> adapter, Task task, List<TaskItem> items)
       throws IOException {
     BaseModel base = BaseModel.open(model);
     try (Tokenizer tokenizer = base.requireTokenizer();
-        Generator generator = Generator.open(base, adapter, Compile.OFF)) {
+        Generator generator = Generator.open(base, adapter, Compile.OFF, session)) {
       GeneratingRespondent respondent =
           new GeneratingRespondent(
               generator, tokenizer, PromptTemplate.ALPACA, new GenerationConfig(40, 50));
@@ -261,7 +266,8 @@ public final class AdapterComparison {
             "--lr-scheduler", "cosine",
             "--warmup-steps", "20",
             "--save-steps", "1000",
-            "--compile", compile.name().toLowerCase(Locale.ROOT)));
+            "--compile", compile.name().toLowerCase(Locale.ROOT),
+            "--device", session.device().toString()));
     command.addAll(candidate.options());
     if (overwrite) {
       command.add("--overwrite");

@@ -24,7 +24,9 @@ import org.llmadapters.eval.prompt.PromptTemplate;
 import org.llmadapters.eval.task.Task;
 import org.llmadapters.eval.task.TaskFile;
 import org.llmadapters.eval.task.TaskItem;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
 import org.llmadapters.training.optimizer.LearningRateSchedule;
@@ -47,15 +49,18 @@ public final class Quickstart {
 
   private final Path samples;
   private final Path output;
+  private final SessionOptions session;
 
   /**
    * The job on the files in {@code samples}, with everything it makes below {@code output}.
    *
    * @param samples folder with {@code tiny-llama} and {@code word-problems}
+   * @param session what it computes on
    */
-  public Quickstart(Path samples, Path output) {
+  public Quickstart(Path samples, Path output, SessionOptions session) {
     this.samples = samples;
     this.output = output;
+    this.session = session;
   }
 
   /**
@@ -136,7 +141,8 @@ public final class Quickstart {
         TaskFile.read(samples.resolve("word-problems").resolve("test.json"), TASK);
     try (Tokenizer tokenizer = base.requireTokenizer()) {
       Evaluation.Report before = evaluate(base, Optional.empty(), tokenizer, items, "base.jsonl");
-      TrainingRun.Summary training = TrainingRun.run(options(baseDirectory, run, overwrite));
+      TrainingRun.Summary training =
+          TrainingRun.run(options(baseDirectory, run, overwrite), session, RunFile.none());
       Evaluation.Report after = evaluate(base, Optional.of(run), tokenizer, items, "lora.jsonl");
       Path export = output.resolve("models").resolve(MODEL_NAME);
       ServingExport.export(
@@ -156,7 +162,7 @@ public final class Quickstart {
       List<TaskItem> items,
       String predictions)
       throws IOException {
-    try (Generator generator = Generator.open(base, adapter, Compile.AUTO)) {
+    try (Generator generator = Generator.open(base, adapter, Compile.AUTO, session)) {
       GeneratingRespondent respondent =
           new GeneratingRespondent(generator, tokenizer, PromptTemplate.ALPACA, GENERATION);
       return new Evaluation(TASK, respondent).run(items, Optional.of(output.resolve(predictions)));
@@ -191,11 +197,15 @@ public final class Quickstart {
   }
 
   /** Loads the export with TensorFlow's own loader, as TensorFlow Serving does. */
-  private static String generateFromExport(Path export, Tokenizer tokenizer, String prompt) {
+  private String generateFromExport(Path export, Tokenizer tokenizer, String prompt) {
     int[] ids = tokenizer.encode(prompt, true);
     int[] mask = new int[ids.length];
     Arrays.fill(mask, 1);
-    try (SavedModelBundle bundle = SavedModelBundle.load(export.toString(), "serve");
+    try (SavedModelBundle bundle =
+            SavedModelBundle.loader(export.toString())
+                .withTags("serve")
+                .withConfigProto(session.toProto())
+                .load();
         TInt32 inputIds = TInt32.tensorOf(StdArrays.ndCopyOf(new int[][] {ids}));
         TInt32 attentionMask = TInt32.tensorOf(StdArrays.ndCopyOf(new int[][] {mask}));
         TInt32 maxNewTokens = TInt32.scalarOf(GENERATION.maxNewTokens())) {

@@ -8,7 +8,10 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.eval.Compile;
+import org.llmadapters.eval.DeviceFlags;
+import org.llmadapters.graph.compile.SessionOptions;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -47,6 +50,8 @@ public final class QuickstartCommand implements Callable<Integer> {
           "Train every kind of adapter and all weights instead, and print a table: some ten minutes.")
   private boolean compare;
 
+  @Mixin private DeviceFlags device = new DeviceFlags();
+
   @Override
   public Integer call() throws IOException {
     Path samples = Path.of(HOME).resolve("samples");
@@ -55,13 +60,14 @@ public final class QuickstartCommand implements Callable<Integer> {
           samples + ": no such folder; run ./llm-adapters from a checkout of the project");
     }
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    SessionOptions session = device.session();
     if (compare) {
       out.println(
-          new AdapterComparison(samples, output, 250, Compile.ON)
+          new AdapterComparison(samples, output, 250, Compile.ON, session)
               .run(AdapterComparison.ALL, Integer.MAX_VALUE, overwrite));
       return 0;
     }
-    Quickstart.Report report = new Quickstart(samples, output).run(overwrite);
+    Quickstart.Report report = new Quickstart(samples, output, session).run(overwrite);
     out.println(report.table(output));
     return 0;
   }

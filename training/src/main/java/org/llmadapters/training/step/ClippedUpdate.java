@@ -3,16 +3,14 @@ package org.llmadapters.training.step;
 import java.util.ArrayList;
 import java.util.List;
 import org.llmadapters.graph.Weight;
-import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.FunctionBody;
+import org.llmadapters.graph.compile.VariableScope;
 import org.llmadapters.training.optimizer.OptimizerConfig;
 import org.llmadapters.training.optimizer.OptimizerInputs;
 import org.tensorflow.Operand;
-import org.tensorflow.Result;
-import org.tensorflow.Session;
-import org.tensorflow.ndarray.Shape;
+import org.tensorflow.Output;
 import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
-import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.types.TFloat32;
 
 /**
@@ -23,25 +21,25 @@ final class ClippedUpdate {
   /** Added to the norm before dividing by it, as PyTorch's {@code clip_grad_norm_} does. */
   private static final float CLIP_EPSILON = 1e-6f;
 
-  private final ModelSession model;
+  private final VariableScope variables;
+  private final Ops tf;
   private final List<Weight> trained;
   private final OptimizerConfig config;
-  private final Ops tf;
-  private final Placeholder<TFloat32> learningRate;
-  private final List<Placeholder<TFloat32>> coefficients = new ArrayList<>();
+  private final UpdateInputs inputs;
 
-  /** Declares the optimizer's state for {@code trained}, as zeros. */
-  ClippedUpdate(ModelSession model, List<Weight> trained, OptimizerConfig config) {
-    this.model = model;
+  /**
+   * Updates of {@code trained}.
+   *
+   * @param variables where the operations are added; has the trained variables and their state
+   * @param inputs there
+   */
+  ClippedUpdate(
+      VariableScope variables, List<Weight> trained, OptimizerConfig config, UpdateInputs inputs) {
+    this.variables = variables;
+    this.tf = variables.tf();
     this.trained = List.copyOf(trained);
     this.config = config;
-    this.tf = model.tf();
-    this.learningRate = scalar("learning_rate");
-    for (int i = 0; i < config.optimizer().coefficients(1).size(); i++) {
-      coefficients.add(scalar("optimizer_coefficient_" + i));
-    }
-    model.declareZeros(
-        trained.stream().flatMap(weight -> config.optimizer().state(weight).stream()).toList());
+    this.inputs = inputs;
   }
 
   /**
@@ -56,7 +54,40 @@ final class ClippedUpdate {
       Operand<TFloat32> loss,
       Operand<TFloat32> tokens,
       Operand<TFloat32> gradNorm,
-      List<Op> targets) {}
+      List<Op> targets) {
+    Nodes {
+      targets = List.copyOf(targets);
+    }
+
+    /**
+     * The same by a call of a function, which runs the targets.
+     *
+     * @param body has these nodes
+     * @param name of the function and the call
+     * @param inputs of the function
+     * @param arguments of the call, one for each input
+     */
+    Nodes calledIn(
+        FunctionBody body,
+        String name,
+        List<? extends Operand<?>> inputs,
+        List<? extends Operand<?>> arguments) {
+      List<Output<?>> results =
+          body.call(name, inputs, arguments, targets, List.of(loss, tokens, gradNorm), true);
+      return new Nodes(
+          float32(results.get(0)), float32(results.get(1)), float32(results.get(2)), List.of());
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Operand<TFloat32> float32(Output<?> output) {
+      return (Operand<TFloat32>) output;
+    }
+
+    /** The same with other targets. */
+    Nodes withTargets(List<Op> others) {
+      return new Nodes(loss, tokens, gradNorm, others);
+    }
+  }
 
   /** Adds the operations of an update by {@code sums / tokens}, clipped. */
   Nodes by(GradientSums sums) {
@@ -75,35 +106,6 @@ final class ClippedUpdate {
     return new Nodes(tf.math.mul(sums.loss(), perToken), sums.tokens(), norm, updates);
   }
 
-  /** Runs {@code nodes} together with what {@code runner} already does. */
-  StepOutcome run(Session.Runner runner, Nodes nodes, UpdateRate rate) {
-    List<TFloat32> fed = new ArrayList<>();
-    try {
-      feed(runner, learningRate, rate.learningRate(), fed);
-      List<Double> values = config.optimizer().coefficients(rate.step());
-      for (int i = 0; i < values.size(); i++) {
-        feed(runner, coefficients.get(i), values.get(i), fed);
-      }
-      nodes.targets().forEach(runner::addTarget);
-      runner.fetch(nodes.loss()).fetch(nodes.tokens()).fetch(nodes.gradNorm());
-      try (Result result = runner.run()) {
-        return new StepOutcome(
-            ((TFloat32) result.get(0)).getFloat(),
-            (long) ((TFloat32) result.get(1)).getFloat(),
-            ((TFloat32) result.get(2)).getFloat());
-      }
-    } finally {
-      fed.forEach(TFloat32::close);
-    }
-  }
-
-  private static void feed(
-      Session.Runner runner, Placeholder<TFloat32> scalar, double value, List<TFloat32> fed) {
-    TFloat32 tensor = TFloat32.scalarOf((float) value);
-    fed.add(tensor);
-    runner.feed(scalar, tensor);
-  }
-
   private Operand<TFloat32> clip(Operand<TFloat32> norm) {
     if (config.maxGradNorm() == 0) {
       return tf.constant(1f);
@@ -115,18 +117,18 @@ final class ClippedUpdate {
 
   private Op update(Weight weight, Operand<TFloat32> gradient) {
     double multiple = config.rates().of(weight);
+    Operand<TFloat32> rate = inputs.learningRate();
     Operand<TFloat32> ownRate =
-        multiple == 1 ? learningRate : tf.math.mul(learningRate, tf.constant((float) multiple));
+        multiple == 1 ? rate : tf.math.mul(rate, tf.constant((float) multiple));
     return config
         .optimizer()
         .update(
-            model,
+            variables,
             weight,
             new OptimizerInputs(
-                gradient, ownRate, config.weightDecayOf(weight), List.copyOf(coefficients)));
-  }
-
-  private Placeholder<TFloat32> scalar(String name) {
-    return tf.withName(name).placeholder(TFloat32.class, Placeholder.shape(Shape.scalar()));
+                gradient,
+                ownRate,
+                config.weightDecayOf(weight),
+                List.copyOf(inputs.coefficients())));
   }
 }

@@ -48,6 +48,7 @@ public final class LossFunction {
             shape ->
                 ReplicatedFunction.build(
                     model,
+                    model,
                     computation,
                     execution,
                     shape,

@@ -5,13 +5,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.compile.VariableScope;
 import org.llmadapters.graph.rewrite.SeparateDocuments;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
 import org.tensorflow.Session;
-import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Ops;
-import org.tensorflow.op.core.Placeholder;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.types.TFloat32;
 import org.tensorflow.types.TInt32;
@@ -21,22 +20,11 @@ import org.tensorflow.types.TInt32;
  * the rows, and what they return is added.
  */
 public final class ReplicatedFunction {
-  private final Placeholder<TInt32> inputIds;
-  private final Placeholder<TInt32> attentionMask;
-  private final Placeholder<TInt32> labels;
-  private final @Nullable Placeholder<TInt32> seed;
+  private final BatchInputs inputs;
   private final GradientSums sums;
 
-  private ReplicatedFunction(
-      Placeholder<TInt32> inputIds,
-      Placeholder<TInt32> attentionMask,
-      Placeholder<TInt32> labels,
-      @Nullable Placeholder<TInt32> seed,
-      GradientSums sums) {
-    this.inputIds = inputIds;
-    this.attentionMask = attentionMask;
-    this.labels = labels;
-    this.seed = seed;
+  private ReplicatedFunction(BatchInputs inputs, GradientSums sums) {
+    this.inputs = inputs;
     this.sums = sums;
   }
 
@@ -74,13 +62,16 @@ public final class ReplicatedFunction {
   }
 
   /**
-   * Adds the calls to the graph of {@code model}.
+   * Adds the calls to a graph.
    *
+   * @param model has all variables of the computation
+   * @param scope where the calls are added: {@code model}, or a function that it calls
    * @param name of the calls, unique in that graph
    * @param shape of the whole batch; its rows must be a multiple of the replicas
    */
   static ReplicatedFunction build(
       ModelSession model,
+      VariableScope scope,
       Computation computation,
       Execution execution,
       StepShape shape,
@@ -90,32 +81,21 @@ public final class ReplicatedFunction {
       throw new IllegalArgumentException(
           "a batch of " + shape.batch() + " rows cannot be cut into " + replicas + " equal parts");
     }
-    Ops tf = model.tf();
-    Shape whole = Shape.of(shape.batch(), shape.length());
-    Placeholder<TInt32> inputIds = placeholder(tf, name + "_input_ids", whole);
-    Placeholder<TInt32> attentionMask = placeholder(tf, name + "_attention_mask", whole);
-    Placeholder<TInt32> labels = placeholder(tf, name + "_labels", whole);
-    Placeholder<TInt32> seed =
-        computation.seedNode() == null ? null : placeholder(tf, name + "_seed", Shape.of(2));
-
-    int part = shape.batch() / replicas;
+    Ops tf = scope.tf();
+    BatchInputs inputs = BatchInputs.of(tf, name, shape, computation.seedNode() != null);
     List<List<Output<?>>> results = new ArrayList<>();
+    StepShape part = new StepShape(shape.batch() / replicas, shape.length());
     try (GradientFunction function =
-        GradientFunction.build(
-            model, computation, execution.memory(), new StepShape(part, shape.length()))) {
+        GradientFunction.build(model, computation, execution.memory(), part)) {
       for (int replica = 0; replica < replicas; replica++) {
-        List<Operand<?>> arguments = new ArrayList<>();
-        Operand<TInt32> from = tf.constant(new int[] {replica * part, 0});
-        for (Operand<TInt32> tokens : List.of(inputIds, attentionMask, labels)) {
-          arguments.add(tf.slice(tokens, from, tf.constant(new int[] {part, shape.length()})));
-        }
-        if (seed != null) {
-          // Sites add their index, below 2^20, to the same element.
-          arguments.add(tf.math.add(seed, tf.constant(new int[] {0, replica << 20})));
-        }
-        function.variables().forEach(variable -> arguments.add(model.read(variable)));
+        List<Operand<?>> arguments = new ArrayList<>(part(tf, inputs, part, replica));
+        function.variables().forEach(variable -> arguments.add(scope.read(variable)));
         results.add(
             function.function().call(tf, name + "/replica_" + replica, arguments, execution.xla()));
+      }
+      if (scope != model) {
+        // The function that calls this one finds it in the session's graph.
+        model.graph().attachFunction(function.function().concrete());
       }
     }
     List<Operand<TFloat32>> added = new ArrayList<>();
@@ -127,31 +107,39 @@ public final class ReplicatedFunction {
       added.add(parts.size() == 1 ? parts.get(0) : tf.math.addN(parts));
     }
     return new ReplicatedFunction(
-        inputIds,
-        attentionMask,
-        labels,
-        seed,
-        new GradientSums(added.get(0), added.get(1), added.subList(2, added.size())));
+        inputs, new GradientSums(added.get(0), added.get(1), added.subList(2, added.size())));
+  }
+
+  /** The rows of one replica, and its seed. */
+  private static List<Operand<TInt32>> part(
+      Ops tf, BatchInputs inputs, StepShape part, int replica) {
+    List<Operand<TInt32>> rows = new ArrayList<>();
+    Operand<TInt32> from = tf.constant(new int[] {replica * part.batch(), 0});
+    Operand<TInt32> size = tf.constant(new int[] {part.batch(), part.length()});
+    for (Operand<TInt32> tokens :
+        List.of(inputs.inputIds(), inputs.attentionMask(), inputs.labels())) {
+      rows.add(tf.slice(tokens, from, size));
+    }
+    if (inputs.seed() != null) {
+      // Sites add their index, below 2^20, to the same element.
+      rows.add(tf.math.add(inputs.seed(), tf.constant(new int[] {0, replica << 20})));
+    }
+    return rows;
   }
 
   /** A run that gets {@code batch}; what to fetch is up to the caller. */
   Session.Runner feed(Session session, TokenBatch batch) {
-    Session.Runner runner =
-        session
-            .runner()
-            .feed(inputIds, batch.inputIds())
-            .feed(attentionMask, batch.attentionMask())
-            .feed(labels, batch.labels());
-    return seed == null ? runner : runner.feed(seed, batch.seed());
+    return inputs.feed(session.runner(), batch);
+  }
+
+  /** What a run is fed. */
+  BatchInputs inputs() {
+    return inputs;
   }
 
   /** What the replicas return, added. */
   GradientSums sums() {
     return sums;
-  }
-
-  private static Placeholder<TInt32> placeholder(Ops tf, String name, Shape shape) {
-    return tf.withName(name).placeholder(TInt32.class, Placeholder.shape(shape));
   }
 
   @SuppressWarnings("unchecked")

@@ -2,22 +2,21 @@ package org.llmadapters.training.step;
 
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.training.optimizer.Optimizer;
 import org.llmadapters.training.optimizer.OptimizerConfig;
 import org.tensorflow.Result;
 import org.tensorflow.Session;
 import org.tensorflow.ndarray.buffer.DataBuffers;
-import org.tensorflow.op.Op;
 import org.tensorflow.types.TFloat32;
 
 /**
  * The training step as one graph call: a batch is cut into one part per replica, every replica
  * calls the same {@link GradientFunction}, the sums are added, and {@link ClippedUpdate} moves the
- * trained variables.
+ * trained variables. With one replica under XLA, all of it is one program.
  *
  * <p>With gradient accumulation, {@link #accumulate} adds the sums of a micro batch to
  * accumulators, and {@link #applyAccumulated} divides by the tokens of all of them: the same update
@@ -26,11 +25,11 @@ import org.tensorflow.types.TFloat32;
 public final class TrainingStep {
   private final ModelSession model;
   private final ReplicatedFunction.Computation computation;
-  private final ReplicatedFunction.Execution execution;
-  private final ClippedUpdate optimizer;
+  private final Optimizer optimizer;
+  private final StepCalls calls;
   private final Map<StepShape, ShapedStep> steps = new HashMap<>();
   private @Nullable GradientAccumulators accumulators;
-  private ClippedUpdate.@Nullable Nodes accumulatedUpdate;
+  private @Nullable StepCall accumulatedUpdate;
 
   /** A step over variables that {@code model} already has; the trained ones are float32. */
   public TrainingStep(
@@ -40,43 +39,28 @@ public final class TrainingStep {
       ReplicatedFunction.Execution execution) {
     this.model = model;
     this.computation = computation;
-    this.execution = execution;
-    this.optimizer = new ClippedUpdate(model, computation.trained(), optimizer);
+    this.optimizer = optimizer.optimizer();
+    this.calls = new StepCalls(model, computation, optimizer, execution);
   }
 
   /** Forward, backward and update in one call. */
   public StepOutcome step(TokenBatch batch, UpdateRate rate) {
-    ShapedStep step = step(batch.shape());
-    ClippedUpdate.Nodes update = step.direct;
-    if (update == null) {
-      update = optimizer.by(step.function.sums());
-      step.direct = update;
-    }
-    return optimizer.run(step.function.feed(model.session(), batch), update, rate);
+    return step(batch.shape()).direct().update(model.session(), batch, optimizer, rate);
   }
 
   /** Adds the gradients of {@code batch} to the accumulators. */
   public void accumulate(TokenBatch batch) {
-    ShapedStep step = step(batch.shape());
-    List<Op> targets = step.accumulation;
-    if (targets == null) {
-      targets = accumulators().adding(step.function.sums());
-      step.accumulation = targets;
-    }
-    run(step.function.feed(model.session(), batch), targets);
+    step(batch.shape()).accumulation().run(model.session(), batch);
   }
 
   /** Updates with what was accumulated since the last time, and empties the accumulators. */
   public StepOutcome applyAccumulated(UpdateRate rate) {
-    GradientAccumulators sums = accumulators();
-    ClippedUpdate.Nodes update = accumulatedUpdate;
+    StepCall update = accumulatedUpdate;
     if (update == null) {
-      update = optimizer.by(sums.sums());
+      update = calls.accumulated(accumulators());
       accumulatedUpdate = update;
     }
-    StepOutcome outcome = optimizer.run(model.session().runner(), update, rate);
-    run(model.session().runner(), sums.reset());
-    return outcome;
+    return update.update(model.session(), null, optimizer, rate);
   }
 
   /**
@@ -84,7 +68,7 @@ public final class TrainingStep {
    * variables.
    */
   public Map<String, float[]> gradients(TokenBatch batch) {
-    ReplicatedFunction function = step(batch.shape()).function;
+    ReplicatedFunction function = step(batch.shape()).gradients();
     Session.Runner runner = function.feed(model.session(), batch).fetch(function.sums().tokens());
     function.sums().gradients().forEach(runner::fetch);
     Map<String, float[]> gradients = new LinkedHashMap<>();
@@ -108,11 +92,6 @@ public final class TrainingStep {
     return steps.size();
   }
 
-  private static void run(Session.Runner runner, List<Op> targets) {
-    targets.forEach(runner::addTarget);
-    runner.run().close();
-  }
-
   private GradientAccumulators accumulators() {
     GradientAccumulators existing = accumulators;
     if (existing == null) {
@@ -123,26 +102,45 @@ public final class TrainingStep {
   }
 
   private ShapedStep step(StepShape shape) {
-    return steps.computeIfAbsent(
-        shape,
-        key ->
-            new ShapedStep(
-                ReplicatedFunction.build(
-                    model,
-                    computation,
-                    execution,
-                    key,
-                    "step_" + key.batch() + "x" + key.length())));
+    return steps.computeIfAbsent(shape, ShapedStep::new);
   }
 
-  /** The nodes for batches of one shape; what is not always needed is added when it first is. */
-  private static final class ShapedStep {
-    final ReplicatedFunction function;
-    ClippedUpdate.@Nullable Nodes direct;
-    @Nullable List<Op> accumulation;
+  /** The calls for batches of one shape, each added when it is first needed. */
+  private final class ShapedStep {
+    private final StepShape shape;
+    private @Nullable ReplicatedFunction gradients;
+    private @Nullable StepCall direct;
+    private @Nullable StepCall accumulation;
 
-    ShapedStep(ReplicatedFunction function) {
-      this.function = function;
+    ShapedStep(StepShape shape) {
+      this.shape = shape;
+    }
+
+    ReplicatedFunction gradients() {
+      ReplicatedFunction built = gradients;
+      if (built == null) {
+        built = calls.gradients(shape);
+        gradients = built;
+      }
+      return built;
+    }
+
+    StepCall direct() {
+      StepCall built = direct;
+      if (built == null) {
+        built = calls.step(shape, this::gradients);
+        direct = built;
+      }
+      return built;
+    }
+
+    StepCall accumulation() {
+      StepCall built = accumulation;
+      if (built == null) {
+        built = calls.accumulation(shape, this::gradients, accumulators());
+        accumulation = built;
+      }
+      return built;
     }
   }
 }

@@ -192,13 +192,26 @@ final class OptimizersTest {
   @ParameterizedTest
   @MethodSource("cases")
   void stepsAreThoseOfTheFormula(Case optimizer) throws ReflectiveOperationException {
+    requireFormula(optimizer, false);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void stepsOfOneProgramAreThoseOfTheFormula(Case optimizer) throws ReflectiveOperationException {
+    requireFormula(optimizer, true);
+  }
+
+  private static void requireFormula(Case optimizer, boolean oneProgram)
+      throws ReflectiveOperationException {
     for (double decay : new double[] {0, 0.3}) {
       Random random = new Random(5);
       List<Reference> references = new ArrayList<>();
       List<double[]> expected = new ArrayList<>();
       try (FedOptimizer fed =
           new FedOptimizer(
-              new OptimizerConfig(optimizer.optimizer(), decay, 0, LearningRates.EQUAL), TRAINED)) {
+              new OptimizerConfig(optimizer.optimizer(), decay, 0, LearningRates.EQUAL),
+              TRAINED,
+              oneProgram)) {
         for (Weight weight : TRAINED) {
           var constructor = optimizer.reference().getDeclaredConstructor();
           references.add(constructor.newInstance());

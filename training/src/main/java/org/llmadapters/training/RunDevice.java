@@ -1,0 +1,81 @@
+package org.llmadapters.training;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.device.DeviceChoice;
+import org.llmadapters.training.report.RunReport;
+import org.llmadapters.training.step.ReplicatedFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a run computes on, and what follows from it.
+ *
+ * @param session the sessions of the run
+ */
+record RunDevice(SessionOptions session) {
+  private static final Logger log = LoggerFactory.getLogger(RunDevice.class);
+
+  /** Updates below which compiling for a CPU costs more than it saves. */
+  private static final long WORTH_COMPILING = 60;
+
+  /** How the steps of a run of {@code options} are run. */
+  ReplicatedFunction.Execution execution(TrainingOptions options, long steps) {
+    return new ReplicatedFunction.Execution(
+        replicas(options.loop().microBatchSize()), isCompiled(options, steps), options.memory());
+  }
+
+  /** As many equal parts of a micro batch as there are cores, or fewer; one on a GPU. */
+  private int replicas(int microBatchSize) {
+    int replicas = Math.min(session.replicas(), microBatchSize);
+    while (microBatchSize % replicas != 0) {
+      replicas--;
+    }
+    return replicas;
+  }
+
+  private boolean isCompiled(TrainingOptions options, long steps) {
+    return switch (options.compile()) {
+      case ON -> true;
+      case OFF -> false;
+      case AUTO -> session.device().isGpu() || steps >= WORTH_COMPILING;
+    };
+  }
+
+  /**
+   * What decides the bits of a result besides the options: another number of replicas adds the same
+   * gradients in another order, and so does another kind of device.
+   */
+  String identity(ReplicatedFunction.Execution execution) {
+    return session.device().isGpu() ? execution + " on a GPU" : execution.toString();
+  }
+
+  /** Says so if the run in {@code folder}, which is gone on with, was on another kind of device. */
+  void warnOfChange(Path folder) throws IOException {
+    Optional<String> before = recorded(folder);
+    if (before.isPresent()
+        && DeviceChoice.parse(before.get()).equals(DeviceChoice.CPU) == session.device().isGpu()) {
+      log.warn(
+          "{}: computed on {} so far, goes on on {}: losses will differ in their last digits from"
+              + " those of a run that stays on one (--deterministic refuses it)",
+          folder,
+          before.get(),
+          session.device());
+    }
+  }
+
+  /** The device in {@code about.json}; empty if there is none, or none that can be read. */
+  private static Optional<String> recorded(Path folder) throws IOException {
+    Path about = folder.resolve(RunReport.ABOUT);
+    if (!Files.isRegularFile(about)) {
+      return Optional.empty();
+    }
+    JsonNode device = Json.readObject(about).path("machine").path("device");
+    return Optional.of(device.asText()).filter(text -> text.matches("cpu|gpu:[0-9]{1,4}"));
+  }
+}
