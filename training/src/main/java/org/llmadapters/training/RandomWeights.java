@@ -11,13 +11,13 @@ import org.llmadapters.graph.config.WeightDtype;
  * 0.02, Hugging Face's {@code initializer_range}; norms at one; biases at zero. Codes of quantized
  * weights are any.
  */
-public final class RandomWeights {
+final class RandomWeights {
   private static final double INITIALIZER_RANGE = 0.02;
 
   private RandomWeights() {}
 
   /** Gives {@code weights}, which {@code session} has declared, values drawn from {@code seed}. */
-  public static void assign(ModelSession session, List<Weight> weights, long seed) {
+  static void assign(ModelSession session, List<Weight> weights, long seed) {
     Random random = new Random(seed);
     session.assign(weights, weight -> values(weight, random));
   }

@@ -10,9 +10,9 @@ import picocli.CommandLine.Spec;
 /** {@code llm-adapters bench}. */
 @Command(
     name = "bench",
-    description = "Measures training, generation or conversion and prints JSON.",
+    description = "Measures training, generation, conversion or matrix products and prints JSON.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {BenchTrain.class, BenchGenerate.class, BenchConvert.class},
+    subcommands = {BenchTrain.class, BenchGenerate.class, BenchConvert.class, BenchMatmul.class},
     footer = {
       "",
       "Examples:",
@@ -26,6 +26,6 @@ public final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     throw new ParameterException(
         java.util.Objects.requireNonNull(spec).commandLine(),
-        "name what to measure: train, generate or convert");
+        "name what to measure: train, generate, convert or matmul");
   }
 }

@@ -1,6 +1,7 @@
 package org.llmadapters.training.bench;
 
 import java.util.List;
+import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
@@ -9,7 +10,6 @@ import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.compile.TokenDecoder;
 import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.training.RandomWeights;
 
 /** Greedy generation by a model with random weights, for measuring; caller closes. */
 public final class GenerationBenchmark implements AutoCloseable {
@@ -27,10 +27,20 @@ public final class GenerationBenchmark implements AutoCloseable {
     BaseGraph base = Architecture.build(config, dtype);
     session = new ModelSession(options);
     session.declare(base.weights());
-    RandomWeights.assign(session, base.weights(), 1);
+    RandomDeviceWeights.assign(session, base.weights(), 1);
     decoder =
         new TokenDecoder(
             session, base.graphDef(), config, dtype, List.of(), SamplingConfig.GREEDY, xla);
+  }
+
+  /**
+   * Bytes of weights that every token needs: all but the embedding, of which it takes a row.
+   */
+  static long bytesPerToken(ModelConfig config, WeightDtype dtype) {
+    return Architecture.build(config, dtype).weights().stream()
+        .filter(weight -> !weight.name().contains("embed_tokens"))
+        .mapToLong(Weight::bytes)
+        .sum();
   }
 
   /** What generates. */

@@ -1,5 +1,6 @@
 package org.llmadapters.training.bench;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -120,8 +121,10 @@ final class ModelFlags {
     return dtype;
   }
 
-  /** The name of the preset. */
-  String presetName() {
-    return preset;
+  /** Adds what tells the model from others. */
+  void addSizes(ObjectNode json) {
+    Sizes sizes = config().sizes();
+    json.put("hidden_size", sizes.hiddenSize());
+    json.put("num_hidden_layers", sizes.numHiddenLayers());
   }
 }

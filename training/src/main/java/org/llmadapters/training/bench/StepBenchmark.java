@@ -51,6 +51,17 @@ public final class StepBenchmark implements AutoCloseable {
       return new ReplicatedFunction.Computation(adapted.graphDef(), adapted.variables(), null);
     }
 
+    MemoryEstimate memory(ReplicatedFunction.Execution execution, StepShape shape) {
+      return MemoryEstimate.of(
+          new MemoryPlan(
+              variables(),
+              computation(),
+              OptimizerConfig.defaults().optimizer(),
+              execution,
+              shape,
+              false));
+    }
+
     List<Weight> variables() {
       List<Weight> variables = new ArrayList<>(base.weights());
       variables.addAll(adapted.variables());
@@ -93,16 +104,19 @@ public final class StepBenchmark implements AutoCloseable {
         parts.config, parts.plain.weights(), parts.adapted.parameters(), shape);
   }
 
-  /** What a step takes of the device's memory. */
+  /** What a step takes of the device's memory, as estimated. */
   public MemoryEstimate memory(StepShape shape) {
-    return MemoryEstimate.of(
-        new MemoryPlan(
-            parts.variables(),
-            parts.computation(),
-            OptimizerConfig.defaults().optimizer(),
-            execution,
-            shape,
-            false));
+    return parts.memory(execution, shape);
+  }
+
+  /** The same for a model that is not there. */
+  static MemoryEstimate memory(
+      ModelConfig config,
+      WeightFormat format,
+      LoraConfig lora,
+      ReplicatedFunction.Execution execution,
+      StepShape shape) {
+    return Parts.of(config, format, lora).memory(execution, shape);
   }
 
   @Override

@@ -17,9 +17,11 @@ final class Timings {
     void run() throws IOException;
   }
 
-  /** Measures {@code work} once and keeps the time. */
-  void measure(Work work) throws IOException {
-    milliseconds.add(time(work));
+  /** Measures {@code work} once, in milliseconds, and keeps the time. */
+  double measure(Work work) throws IOException {
+    double time = time(work);
+    milliseconds.add(time);
+    return time;
   }
 
   /** Measures {@code work} once, in milliseconds. */

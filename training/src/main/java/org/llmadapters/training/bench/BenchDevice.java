@@ -1,0 +1,85 @@
+package org.llmadapters.training.bench;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.llmadapters.conversion.files.Json;
+import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.training.PeakMemory;
+
+/** What all benchmarks say of the device, and how large a product shows what it can do. */
+final class BenchDevice {
+  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+
+  private BenchDevice() {}
+
+  /** A result that names the benchmark and the device. */
+  static ObjectNode json(String bench, SessionOptions session) throws IOException {
+    ObjectNode json = Json.object();
+    json.put("bench", bench);
+    json.put("device", session.device().toString());
+    Optional<String> name =
+        session.device().isGpu() ? NvidiaSmi.name(session.device().index()) : cpu();
+    name.ifPresent(found -> json.put("device_name", found));
+    return json;
+  }
+
+  private static Optional<String> cpu() throws IOException {
+    if (!Files.isReadable(CPU_INFO)) {
+      return Optional.empty();
+    }
+    try (Stream<String> lines = Files.lines(CPU_INFO)) {
+      return lines
+          .filter(line -> line.startsWith("model name"))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .findFirst();
+    }
+  }
+
+  /** Adds the peak of this process's memory, and what it holds on the GPU. */
+  static void addMemory(ObjectNode json, SessionOptions session) throws IOException {
+    PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
+    if (session.device().isGpu()) {
+      NvidiaSmi.usedByThisProcess()
+          .ifPresent(mebibytes -> json.put("device_memory_mib", mebibytes));
+    }
+  }
+
+  /**
+   * The two values of XLA that {@code --compile} means.
+   *
+   * @throws IllegalArgumentException if it is none of on, off and both
+   */
+  static List<Boolean> compiled(String compile) {
+    return switch (compile) {
+      case "on" -> List.of(true);
+      case "off" -> List.of(false);
+      case "both" -> List.of(false, true);
+      default ->
+          throw new IllegalArgumentException("--compile must be on, off or both, got " + compile);
+    };
+  }
+
+  /** The highest rate of products that was seen on the device, compiled or not, in FLOP/s. */
+  static double peakProducts(SessionOptions session, WeightDtype dtype) throws IOException {
+    DeviceRates rates = new DeviceRates(session.toProto(), session.replicas());
+    MatrixProduct product = MatrixProduct.square(session.device().isGpu() ? 8192 : 1024);
+    return Math.max(
+        rates.products(dtype, product, false), rates.products(dtype, product, true));
+  }
+
+  /** The bandwidth of the device's memory as copies show it, in bytes per second. */
+  static double bandwidth(SessionOptions session) throws IOException {
+    return new DeviceRates(session.toProto(), session.replicas()).copies(copiedElements(session));
+  }
+
+  /** Float32 elements that no cache holds. */
+  static int copiedElements(SessionOptions session) {
+    return session.device().isGpu() ? 1 << 28 : 1 << 25;
+  }
+}
