@@ -128,7 +128,7 @@ final class DeviceRates {
     Operand<TInt32> seeds = tf.constant(new int[] {seed, shape.length});
     Operand<TFloat32> normal =
         tf.random.statelessRandomNormal(tf.constant(shape), seeds, TFloat32.class);
-    float deviation = (float) (1 / Math.sqrt(shape[shape.length - 1]));
+    float deviation = (float) (1 / Math.sqrt((double) shape[shape.length - 1]));
     Op assignment =
         tf.assignVariableOp(
             handle, tf.dtypes.cast(tf.math.mul(normal, tf.constant(deviation)), type));

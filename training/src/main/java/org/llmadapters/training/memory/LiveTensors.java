@@ -3,7 +3,6 @@ package org.llmadapters.training.memory;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -16,8 +15,8 @@ import org.llmadapters.training.memory.TensorGraph.Step;
  * operation that writes it to the last one that reads it; results stay.
  */
 final class LiveTensors {
-  private final Map<Step, Integer> waits = new IdentityHashMap<>();
-  private final Map<Step, List<Step>> behind = new IdentityHashMap<>();
+  private final Map<Step, Integer> waits = new HashMap<>();
+  private final Map<Step, List<Step>> behind = new HashMap<>();
   private final Map<Buffer, Integer> readers = new HashMap<>();
   private final List<Step> ready = new ArrayList<>();
   private long live;
@@ -25,11 +24,11 @@ final class LiveTensors {
 
   private LiveTensors(TensorGraph graph) {
     for (Step step : graph.steps()) {
-      waits.put(step, step.before().size());
-      step.before()
+      waits.put(step, step.before.size());
+      step.before
           .forEach(other -> behind.computeIfAbsent(other, key -> new ArrayList<>()).add(step));
-      step.writes().forEach(buffer -> readers.put(buffer, buffer.readers));
-      if (step.before().isEmpty()) {
+      step.writes.forEach(buffer -> readers.put(buffer, buffer.readers));
+      if (step.before.isEmpty()) {
         ready.add(step);
       }
     }
@@ -70,10 +69,10 @@ final class LiveTensors {
   /** What is in use behind {@code step}, less what is in use before. */
   private long change(Step step) {
     long change = 0;
-    for (Buffer buffer : step.writes()) {
+    for (Buffer buffer : step.writes) {
       change += buffer.readers > 0 || buffer.result ? buffer.bytes : 0;
     }
-    for (Buffer buffer : step.reads()) {
+    for (Buffer buffer : step.reads) {
       change -= readers.getOrDefault(buffer, 0) == 1 && !buffer.result ? buffer.bytes : 0;
     }
     return change;
@@ -81,19 +80,19 @@ final class LiveTensors {
 
   /** Computes {@code step}; gives those that become ready by that. */
   private List<Step> run(Step step) {
-    long written = step.writes().stream().mapToLong(buffer -> buffer.bytes).sum();
+    long written = step.writes.stream().mapToLong(buffer -> buffer.bytes).sum();
     Iterator<Buffer> over =
-        step.over().stream()
+        step.over.stream()
             .filter(buffer -> readers.getOrDefault(buffer, 0) == 1 && !buffer.result)
             .iterator();
     live += written;
     peak = Math.max(peak, live - (over.hasNext() ? over.next().bytes : 0));
-    for (Buffer buffer : step.writes()) {
+    for (Buffer buffer : step.writes) {
       if (buffer.readers == 0 && !buffer.result) {
         live -= buffer.bytes;
       }
     }
-    for (Buffer buffer : step.reads()) {
+    for (Buffer buffer : step.reads) {
       if (readers.merge(buffer, -1, Integer::sum) == 0 && !buffer.result) {
         live -= buffer.bytes;
       }

@@ -25,15 +25,27 @@ final class TensorGraph {
   private static final Set<String> CONSTANTS =
       Set.of("Placeholder", "Const", "Shape", "ShapeN", "Size", "ZerosLike", "OnesLike");
 
-  /**
-   * An operation.
-   *
-   * @param before operations that come first
-   * @param reads buffers whose values it needs
-   * @param writes buffers that it makes; empty if all it gives is in buffers that were there
-   * @param over one of {@code reads} that it may write its one result over, or null
-   */
-  record Step(List<Step> before, Set<Buffer> reads, List<Buffer> writes, List<Buffer> over) {}
+  /** An operation; two that do the same are two. */
+  static final class Step {
+    /** Operations that come first. */
+    final List<Step> before;
+
+    /** Buffers whose values it needs. */
+    final Set<Buffer> reads;
+
+    /** Buffers that it makes; empty if all it gives is in buffers that were there. */
+    final List<Buffer> writes;
+
+    /** Those of its inputs that it may write a result over. */
+    final List<Buffer> over;
+
+    Step(List<Step> before, Set<Buffer> reads, List<Buffer> writes, List<Buffer> over) {
+      this.before = before;
+      this.reads = reads;
+      this.writes = writes;
+      this.over = over;
+    }
+  }
 
   /** Memory for one tensor; two with the same content are two. */
   static final class Buffer {

@@ -1,4 +1,4 @@
-package org.llmadapters.training.step;
+package org.llmadapters.training.memory;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import java.lang.reflect.Field;

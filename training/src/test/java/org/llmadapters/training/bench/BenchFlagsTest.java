@@ -1,0 +1,91 @@
+package org.llmadapters.training.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.Test;
+import org.llmadapters.graph.Weight;
+import org.llmadapters.graph.arch.Architecture;
+import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+final class BenchFlagsTest {
+  @Command
+  private static final class Sizes {
+    @Mixin private ModelFlags model = new ModelFlags();
+  }
+
+  private static ModelConfig config(String... arguments) {
+    Sizes sizes = new Sizes();
+    new CommandLine(sizes).parseArgs(arguments);
+    return sizes.model.config();
+  }
+
+  /** Touvron et al. 2023, table 2: 6.7 billion; exactly 6,738,415,616 in Hugging Face's files. */
+  @Test
+  void llama7bHasItsPublishedSize() {
+    ModelConfig config = config("--preset", "llama-7b");
+    assertThat(
+            Architecture.build(config, WeightDtype.BFLOAT16).weights().stream()
+                .mapToLong(Weight::elements)
+                .sum())
+        .isEqualTo(6_738_415_616L);
+  }
+
+  @Test
+  void flagsChangeThePreset() {
+    ModelConfig config =
+        config("--preset", "llama-7b", "--num-hidden-layers", "2", "--num-key-value-heads", "8");
+    assertThat(config.sizes().numHiddenLayers()).isEqualTo(2);
+    assertThat(config.sizes().hiddenSize()).isEqualTo(4096);
+    assertThat(config.attention().numKeyValueHeads()).isEqualTo(8);
+    assertThat(config.attention().numAttentionHeads()).isEqualTo(32);
+  }
+
+  @Test
+  void withoutFlagsItIsTheSmallModel() {
+    assertThat(config().sizes().hiddenSize()).isEqualTo(512);
+    assertThat(config().sizes().numHiddenLayers()).isEqualTo(8);
+    assertThat(config().sizes().vocabSize()).isEqualTo(8000);
+  }
+
+  @Test
+  void anUnknownPresetIsNamed() {
+    assertThatThrownBy(() -> config("--preset", "llama-8b"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("--preset must be small or llama-7b, got llama-8b");
+    assertThatThrownBy(() -> config("--hidden-size", "30"))
+        .hasMessageContaining("--num-attention-heads, got 30 and 8");
+  }
+
+  @Test
+  void theMemoryOfAStepIsEstimatedForEachShape() {
+    StringWriter out = new StringWriter();
+    int code =
+        new CommandLine(new BenchCommand())
+            .setOut(new PrintWriter(out, true))
+            .execute(
+                "train",
+                "--memory-estimate",
+                "--num-hidden-layers",
+                "2",
+                "--shapes",
+                "2x16,2x64",
+                "--target-modules",
+                "q_proj,up_proj",
+                "--lora-r",
+                "4");
+    assertThat(code).isZero();
+    String[] lines = out.toString().strip().split("\n", -1);
+    assertThat(lines).hasSize(2);
+    assertThat(lines[0])
+        .contains("\"batch_size\":2,\"sequence_length\":16,\"lora_r\":4")
+        .contains("\"target_modules\":\"q_proj,up_proj\"");
+    assertThat(lines[1]).contains("\"sequence_length\":64");
+  }
+}
