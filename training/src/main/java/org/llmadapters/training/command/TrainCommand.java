@@ -108,7 +108,7 @@ public final class TrainCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     CommandSpec command = java.util.Objects.requireNonNull(spec);
     TrainingOptions options = options();
-    SessionOptions session = device.session();
+    SessionOptions session = device.session(options.loop().deterministic());
     TrainingRun.Summary summary = TrainingRun.run(options, session, RunFile.of(command));
     PrintWriter out = command.commandLine().getOut();
     out.printf(
