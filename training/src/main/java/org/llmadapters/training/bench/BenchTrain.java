@@ -58,7 +58,7 @@ final class BenchTrain implements Callable<Integer> {
   @Option(
       names = "--replicas",
       defaultValue = "0",
-      description = "Parts of the batch that run side by side (default: cores).")
+      description = "Parts of the batch that run side by side (default: cores; 1 on a GPU).")
   private int replicas;
 
   @Option(
@@ -75,6 +75,10 @@ final class BenchTrain implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     SessionOptions session = device.session();
+    if (session.device().isGpu() && replicas > 1) {
+      throw new IllegalArgumentException(
+          "--replicas is for the cores of a CPU; a batch on " + session.device() + " is not cut");
+    }
     int parts = replicas == 0 ? Math.min(batchSize, session.replicas()) : replicas;
     boolean xla = compile.equals("on");
     ObjectNode json = Json.object();
