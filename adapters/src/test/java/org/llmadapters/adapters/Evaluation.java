@@ -79,7 +79,7 @@ final class Evaluation {
     try (Graph graph = new Graph()) {
       graph.importGraphDef(body.body());
       Output<?> output = fetched.in(graph, body);
-      try (Session session = new Session(graph, new SessionOptions(1).toProto())) {
+      try (Session session = new Session(graph, SessionOptions.oneReplica().toProto())) {
         Session.Runner runner = session.runner().fetch(output);
         feeds.forEach(runner::feed);
         try (Result result = runner.run()) {

@@ -46,7 +46,7 @@ final class InitialValuesTest {
   /** The weight has a norm above 10, which float32 rounds to 1e-6, here some tens of times. */
   private static final double TOLERANCE = 5e-5;
 
-  private final ModelSession session = new ModelSession(new SessionOptions(1));
+  private final ModelSession session = new ModelSession(SessionOptions.oneReplica());
 
   /** [out, in], no two of whose singular values are close. */
   private final double[][] weight = fallingSpectrum();
@@ -289,7 +289,7 @@ final class InitialValuesTest {
   @CsvSource({"pissa", "pissa_niter_2", "olora", "orthogonal"})
   void theSameSeedGivesTheSameBits(String init) {
     Started first = start(init, 2, WeightLayout.OUT_IN, WeightDtype.FLOAT32);
-    try (ModelSession other = new ModelSession(new SessionOptions(1))) {
+    try (ModelSession other = new ModelSession(SessionOptions.oneReplica())) {
       AdaptedGraph adapted = adapted(init, 2, WeightLayout.OUT_IN, WeightDtype.FLOAT32);
       Factor factor = (Factor) adapted.parameters().get(0).initializer();
       other.declare(List.of(factor.factors().weight()));

@@ -7,8 +7,10 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.device.CacheDirectory;
 import org.llmadapters.graph.device.CompileCache;
+import org.llmadapters.graph.device.Device;
 import org.llmadapters.graph.device.DeviceChoice;
 import org.llmadapters.graph.device.TensorFloat32;
+import org.llmadapters.graph.device.XlaFlags;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Option;
@@ -54,41 +56,48 @@ public final class DeviceFlags {
     return DeviceChoice.parse(device);
   }
 
+  /** Prepares TensorFlow for a device whose results need not be the same every time. */
+  public SessionOptions session() throws IOException {
+    return session(false);
+  }
+
   /**
    * Prepares TensorFlow for the device. To be called once in a process, before anything is
    * computed.
    *
+   * @param deterministic whether XLA must make programs that give the same bits every time
    * @throws IllegalArgumentException if the flags ask for a GPU that TensorFlow did not register,
    *     or do not go together
    * @throws IOException if the folder of compiled programs cannot be made
    */
-  public SessionOptions session() throws IOException {
-    String cache = compileCache;
-    if (cache != null && !cache.equals(NO_CACHE)) {
-      CompileCache.use(Path.of(cache));
-    }
+  public SessionOptions session(boolean deterministic) throws IOException {
     OptionalInt limit = memoryLimit == null ? OptionalInt.empty() : OptionalInt.of(memoryLimit);
     SessionOptions options = SessionOptions.of(choice(), limit);
-    if (!options.device().isGpu()) {
-      if (tf32) {
-        throw new IllegalArgumentException(
-            "--tf32 is for GPUs; this process computes on the CPU, where float32 is exact");
+    if (options.device().isGpu()) {
+      TensorFloat32.allow(tf32);
+      if (deterministic) {
+        XlaFlags.set("--xla_gpu_deterministic_ops=true");
       }
-      return options;
+      log.info("computing on {}", options.device());
+    } else if (tf32) {
+      throw new IllegalArgumentException(
+          "--tf32 is for GPUs; this process computes on the CPU, where float32 is exact");
     }
-    TensorFloat32.allow(tf32);
+    String cache = compileCache;
     if (cache == null) {
-      useDefaultCache();
+      if (options.device().isGpu()) {
+        useDefaultCache(options.device());
+      }
+    } else if (!cache.equals(NO_CACHE)) {
+      CompileCache.use(Path.of(cache), options.device(), tf32);
     }
-    log.info("computing on {}", options.device());
     return options;
   }
 
   /** Compiling again is only slower, so that a folder that cannot be used is no error. */
-  private static void useDefaultCache() {
-    Path directory = CacheDirectory.ofUser();
+  private void useDefaultCache(Device on) {
     try {
-      CompileCache.use(directory);
+      CompileCache.use(CacheDirectory.ofUser(), on, tf32);
     } catch (IOException | IllegalArgumentException e) {
       log.warn("what XLA compiles is not kept: {}", e.toString());
     }

@@ -88,10 +88,9 @@ final class DeviceFlagsTest {
 
   @Test
   void refusesWhatIsForGpus() throws IOException {
-    Case generate = commands().findFirst().orElseThrow();
-    assertThat(run(generate, "--device", "cpu", "--tf32")).isEqualTo(1);
-    assertThat(run(generate, "--device", "cpu", "--device-memory-limit", "100")).isEqualTo(1);
-    assertThat(run(generate, "--compile-cache", "/tmp/my'cache")).isEqualTo(1);
+    assertThat(run(generate(), "--device", "cpu", "--tf32")).isEqualTo(1);
+    assertThat(run(generate(), "--device", "cpu", "--device-memory-limit", "100")).isEqualTo(1);
+    assertThat(run(generate(), "--compile-cache", "/tmp/my'cache")).isEqualTo(1);
     assertThat(err.toString().lines())
         .containsExactly(
             "--tf32 is for GPUs; this process computes on the CPU, where float32 is exact",
@@ -100,10 +99,13 @@ final class DeviceFlagsTest {
     assertThat(directory).isEmptyDirectory();
   }
 
+  private static Case generate() {
+    return commands().findFirst().orElseThrow();
+  }
+
   @Test
   void autoIsTheCpuHere() throws IOException {
-    Case generate = commands().findFirst().orElseThrow();
-    assertThat(run(generate)).isZero();
+    assertThat(run(generate())).isZero();
     assertThat(directory.resolve("answers")).content().contains("\"response\":\"1\"");
   }
 

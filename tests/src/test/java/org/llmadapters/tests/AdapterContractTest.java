@@ -123,7 +123,7 @@ final class AdapterContractTest {
 
   private static AdapterTrainee fresh(BaseModel base, AdapterKind kind) throws IOException {
     AdapterConfig config = kind(kind).config().apply(Architecture.of(base.config().modelType()));
-    return AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
+    return AdapterTrainee.open(base, config, null, 5, SessionOptions.oneReplica());
   }
 
   private static float[] logits(AdapterTrainee trainee) {
@@ -238,7 +238,7 @@ final class AdapterContractTest {
 
   private float[] logitsOfSaved(BaseModel base) throws IOException {
     try (FittedAdapter adapter = FittedAdapter.open(adapterDirectory, base.graph(), base.config());
-        ModelSession session = new ModelSession(new SessionOptions(1))) {
+        ModelSession session = new ModelSession(SessionOptions.oneReplica())) {
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
       session.declare(adapter.adapted().variables());

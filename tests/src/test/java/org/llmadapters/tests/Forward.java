@@ -39,7 +39,7 @@ final class Forward {
 
   /** Logits [B, T, V] of a model without an adapter, row-major. */
   static float[] logits(BaseModel base, int[][] inputIds, int[][] attentionMask) {
-    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
+    try (ModelSession session = new ModelSession(SessionOptions.oneReplica())) {
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
       return new Forward(session, base.graph().graphDef()).logits(inputIds, attentionMask, false);

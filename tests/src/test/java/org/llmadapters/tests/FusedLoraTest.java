@@ -32,7 +32,7 @@ final class FusedLoraTest {
 
   private static AdapterTrainee open(BaseModel base, Path adapter) throws IOException {
     try (PeftAdapter peft = PeftAdapter.read(adapter)) {
-      return AdapterTrainee.open(base, peft.config(), peft, 0, new SessionOptions(1));
+      return AdapterTrainee.open(base, peft.config(), peft, 0, SessionOptions.oneReplica());
     }
   }
 

@@ -275,7 +275,7 @@ final class GenerationParityTest {
 
   private static void checkScores(BaseModel base, List<Integer> endIds, Golden golden, String name)
       throws IOException {
-    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
+    try (ModelSession session = new ModelSession(SessionOptions.oneReplica())) {
       session.declare(base.graph().weights());
       session.restore(base.variables(), base.graph().weights());
       try (BeamDecoder decoder =

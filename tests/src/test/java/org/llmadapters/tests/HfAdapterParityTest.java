@@ -91,7 +91,7 @@ final class HfAdapterParityTest {
       List<String> encoder = golden.names("init.");
       AdapterTrainee trainee =
           AdapterTrainee.open(
-              base, peft.config(), encoder.isEmpty() ? peft : null, 0, new SessionOptions(1));
+              base, peft.config(), encoder.isEmpty() ? peft : null, 0, SessionOptions.oneReplica());
       for (String name : encoder) {
         trainee.session().assign(Map.of("adapters.default." + name, golden.floats("init." + name)));
       }

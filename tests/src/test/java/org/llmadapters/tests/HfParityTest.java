@@ -97,7 +97,7 @@ final class HfParityTest {
   void bareModelHasTheLogitsAndLosses(String checkpoint) throws IOException {
     String family = checkpoint.substring(0, checkpoint.indexOf('/'));
     try (FullTrainee trainee =
-            FullTrainee.of(base(checkpoint, WeightDtype.FLOAT32), new SessionOptions(1));
+            FullTrainee.of(base(checkpoint, WeightDtype.FLOAT32), SessionOptions.oneReplica());
         Golden golden = Golden.open(family)) {
       LossFunction losses = lossFunction(trainee, PLAIN);
       checkLogitsAndLosses(trainee, losses, golden, family);
@@ -145,7 +145,7 @@ final class HfParityTest {
       throws IOException {
     String family = checkpoint.substring(0, checkpoint.indexOf('/'));
     try (FullTrainee trainee =
-            FullTrainee.of(base(checkpoint, WeightDtype.FLOAT32), new SessionOptions(1));
+            FullTrainee.of(base(checkpoint, WeightDtype.FLOAT32), SessionOptions.oneReplica());
         Golden golden = Golden.open(checkpoint.replace("-bin", ""))) {
       checkLogitsAndLosses(trainee, lossFunction(trainee, PLAIN), golden, family);
     }
@@ -160,7 +160,7 @@ final class HfParityTest {
   @MethodSource("narrowModels")
   void narrowModelsAreNearFloat32(String checkpoint, WeightDtype dtype) throws IOException {
     BaseModel base = base(checkpoint, dtype);
-    try (FullTrainee trainee = FullTrainee.of(base, new SessionOptions(1));
+    try (FullTrainee trainee = FullTrainee.of(base, SessionOptions.oneReplica());
         Golden golden = Golden.open(checkpoint)) {
       assertThat(base.dtype()).isEqualTo(dtype);
       Forward forward = new Forward(trainee.session(), trainee.inference().graph());
@@ -182,7 +182,7 @@ final class HfParityTest {
     int layers = base.config().sizes().numHiddenLayers();
     var names = Architecture.of(base.config().modelType()).spec().names().model();
     String path = names.layers().replace('.', '/') + "/";
-    try (FullTrainee trainee = FullTrainee.of(base, new SessionOptions(1));
+    try (FullTrainee trainee = FullTrainee.of(base, SessionOptions.oneReplica());
         Golden golden = Golden.open(family)) {
       Forward forward = new Forward(trainee.session(), base.graph().graphDef());
       int[][] ids = golden.matrix("right.input_ids");
@@ -214,7 +214,8 @@ final class HfParityTest {
   @MethodSource("families")
   void fullTrainingHasTheGradientOfEveryParameter(String family) throws IOException {
     try (FullTrainee trainee =
-            FullTrainee.of(base(family + "/base", WeightDtype.FLOAT32), new SessionOptions(1));
+            FullTrainee.of(
+                base(family + "/base", WeightDtype.FLOAT32), SessionOptions.oneReplica());
         Golden golden = Golden.open(family);
         TokenBatch batch = golden.batch("right")) {
       Map<String, float[]> gradients = step(trainee, ADAM, PLAIN).gradients(batch);
@@ -241,14 +242,14 @@ final class HfParityTest {
   void fullTrainingWritesACheckpointThatConvertsToTheSameModel(String family) throws IOException {
     Path written = directory.resolve("written");
     try (FullTrainee trainee =
-        FullTrainee.of(base(family + "/base", WeightDtype.FLOAT32), new SessionOptions(1))) {
+        FullTrainee.of(base(family + "/base", WeightDtype.FLOAT32), SessionOptions.oneReplica())) {
       trainee.save(written);
     }
     Path again = directory.resolve("again");
     Converter.convert(written, again, WeightDtype.FLOAT32, false);
     BaseModel reread = BaseModel.open(again);
     assertThat(reread.config()).isEqualTo(BaseModel.open(directory.resolve("base")).config());
-    try (FullTrainee trainee = FullTrainee.of(reread, new SessionOptions(1));
+    try (FullTrainee trainee = FullTrainee.of(reread, SessionOptions.oneReplica());
         Golden golden = Golden.open(family)) {
       checkLogitsAndLosses(trainee, lossFunction(trainee, PLAIN), golden, family);
     }

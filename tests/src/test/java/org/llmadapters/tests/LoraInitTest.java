@@ -78,7 +78,7 @@ final class LoraInitTest {
   }
 
   private static AdapterTrainee open(BaseModel base, LoraConfig config) throws IOException {
-    return AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
+    return AdapterTrainee.open(base, config, null, 5, SessionOptions.oneReplica());
   }
 
   private static float[] logits(AdapterTrainee trainee) {
@@ -126,7 +126,7 @@ final class LoraInitTest {
     try (PeftAdapter adapter = PeftAdapter.read(saved)) {
       assertThat(adapter.config()).isEqualTo(saved(config));
       try (AdapterTrainee reopened =
-          AdapterTrainee.open(base, adapter.config(), adapter, 99, new SessionOptions(1))) {
+          AdapterTrainee.open(base, adapter.config(), adapter, 99, SessionOptions.oneReplica())) {
         Golden.assertCloseAtTokens("opened again", logits(reopened), trained, MASK, 2e-5);
       }
     }
@@ -174,7 +174,8 @@ final class LoraInitTest {
       trainee.save(directory.resolve("adapter"));
       try (PeftAdapter adapter = PeftAdapter.read(directory.resolve("adapter"));
           AdapterTrainee reopened =
-              AdapterTrainee.open(base, adapter.config(), adapter, 9, new SessionOptions(1))) {
+              AdapterTrainee.open(
+                  base, adapter.config(), adapter, 9, SessionOptions.oneReplica())) {
         float[] trained = logits(trainee);
         Golden.assertCloseAtTokens("opened again", logits(reopened), trained, MASK, 0.05);
       }

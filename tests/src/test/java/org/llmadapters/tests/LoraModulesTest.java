@@ -81,7 +81,7 @@ final class LoraModulesTest {
   }
 
   private static AdapterTrainee fresh(BaseModel base, LoraConfig config) throws IOException {
-    return AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
+    return AdapterTrainee.open(base, config, null, 5, SessionOptions.oneReplica());
   }
 
   private static float[] logits(AdapterTrainee trainee) {
@@ -138,7 +138,7 @@ final class LoraModulesTest {
     try (PeftAdapter adapter = PeftAdapter.read(saved)) {
       assertThat(adapter.config()).isEqualTo(config(targets, modulesToSave));
       try (AdapterTrainee reopened =
-          AdapterTrainee.open(base, adapter.config(), adapter, 9, new SessionOptions(1))) {
+          AdapterTrainee.open(base, adapter.config(), adapter, 9, SessionOptions.oneReplica())) {
         Golden.assertCloseAtTokens("opened again", logits(reopened), trained, MASK, 2e-5);
       }
     }

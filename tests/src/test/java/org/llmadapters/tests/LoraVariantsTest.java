@@ -92,7 +92,7 @@ final class LoraVariantsTest {
     Path saved = directory.resolve("adapter");
     float[] trained;
     try (AdapterTrainee trainee =
-        AdapterTrainee.open(base, config, null, 5, new SessionOptions(1))) {
+        AdapterTrainee.open(base, config, null, 5, SessionOptions.oneReplica())) {
       Golden.assertCloseAtTokens("a new adapter", logits(trainee), logits(base), MASK, 1e-6);
       train(trainee);
       trainee.save(saved);
@@ -102,7 +102,7 @@ final class LoraVariantsTest {
     try (PeftAdapter adapter = PeftAdapter.read(saved)) {
       assertThat(adapter.config()).isEqualTo(config);
       try (AdapterTrainee reopened =
-          AdapterTrainee.open(base, config, adapter, 99, new SessionOptions(1))) {
+          AdapterTrainee.open(base, config, adapter, 99, SessionOptions.oneReplica())) {
         assertThat(logits(reopened)).isEqualTo(trained);
       }
     }

@@ -115,7 +115,7 @@ final class PackingTest {
   private static AdapterTrainee adapter(AdapterKind kind, Architecture family) throws IOException {
     AdapterTrainee trainee =
         AdapterTrainee.open(
-            base(family), kind(kind).config().apply(family), null, 5, new SessionOptions(1));
+            base(family), kind(kind).config().apply(family), null, 5, SessionOptions.oneReplica());
     Random random = new Random(6);
     Map<String, float[]> values = new LinkedHashMap<>();
     Forward.values(trainee.session(), trainee.variables())
@@ -149,7 +149,8 @@ final class PackingTest {
   /** With learned positions, whose gradients add up over the documents. */
   @Test
   void packedExamplesTrainAllWeightsAsTheyDoAlone() throws IOException {
-    try (FullTrainee trainee = FullTrainee.of(base(Architecture.OPT), new SessionOptions(1))) {
+    try (FullTrainee trainee =
+        FullTrainee.of(base(Architecture.OPT), SessionOptions.oneReplica())) {
       check(trainee, false);
     }
   }

@@ -80,7 +80,7 @@ final class QuantizedBaseTest {
   private static Map<String, float[]> dequantized(BaseModel base) {
     Map<String, float[]> values = new HashMap<>();
     BaseGraph graph = base.graph();
-    try (ModelSession session = new ModelSession(new SessionOptions(1))) {
+    try (ModelSession session = new ModelSession(SessionOptions.oneReplica())) {
       session.declare(graph.weights());
       session.restore(base.variables(), graph.weights());
       QuantizedGraph.dequantized(graph.graphDef())
@@ -155,7 +155,7 @@ final class QuantizedBaseTest {
     List<Double> losses = new ArrayList<>();
     try (AdapterTrainee trainee =
             AdapterTrainee.open(
-                base, lora(dora, LoraInit.DEFAULT), null, 5, new SessionOptions(1));
+                base, lora(dora, LoraInit.DEFAULT), null, 5, SessionOptions.oneReplica());
         TokenBatch batch = TokenBatch.of(IDS, MASK, LABELS, 1)) {
       TrainingStep step =
           new TrainingStep(
@@ -304,14 +304,14 @@ final class QuantizedBaseTest {
   @Test
   void refusesWhatChangesWeights() throws IOException {
     BaseModel base = base(Architecture.LLAMA, WeightFormat.of(Quantization.NF4));
-    assertThatThrownBy(() -> FullTrainee.of(base, new SessionOptions(1)))
+    assertThatThrownBy(() -> FullTrainee.of(base, SessionOptions.oneReplica()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             base.directory()
                 + ": its weights are stored as nf4, and --adapter full trains weights; convert the"
                 + " checkpoint with --dtype bfloat16");
     LoraConfig pissa = lora(false, LoraInit.of(LoraInit.Scheme.PISSA));
-    assertThatThrownBy(() -> AdapterTrainee.open(base, pissa, null, 5, new SessionOptions(1)))
+    assertThatThrownBy(() -> AdapterTrainee.open(base, pissa, null, 5, SessionOptions.oneReplica()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
             "model.layers.0.self_attn.q_proj: pissa changes the weight, which is quantized");

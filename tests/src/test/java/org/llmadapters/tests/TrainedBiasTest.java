@@ -107,7 +107,7 @@ final class TrainedBiasTest {
     Path saved = directory.resolve("adapter");
     float[] trained;
     try (AdapterTrainee trainee =
-        AdapterTrainee.open(base, config, null, 5, new SessionOptions(1))) {
+        AdapterTrainee.open(base, config, null, 5, SessionOptions.oneReplica())) {
       Golden.assertCloseAtTokens("a new adapter", logits(trainee), unadapted, MASK, rounding);
       List<Weight> own =
           trainee.variables().stream().filter(w -> w.name().endsWith(".bias")).toList();
@@ -139,7 +139,7 @@ final class TrainedBiasTest {
           .containsExactlyInAnyOrderElementsOf(biases);
       assertThat(((LoraConfig) adapter.config()).variant().bias()).isEqualTo(bias);
       try (AdapterTrainee reopened =
-          AdapterTrainee.open(base, adapter.config(), adapter, 9, new SessionOptions(1))) {
+          AdapterTrainee.open(base, adapter.config(), adapter, 9, SessionOptions.oneReplica())) {
         Golden.assertCloseAtTokens("opened again", logits(reopened), trained, MASK, 2e-5);
       }
     }

@@ -85,7 +85,7 @@ final class TrainingMemoryTest {
         ContractKinds.kind(kind).config().apply(Architecture.of(base.config().modelType())),
         null,
         5,
-        new SessionOptions(1));
+        SessionOptions.oneReplica());
   }
 
   /** Opens what is trained, the same every time. */
@@ -177,7 +177,7 @@ final class TrainingMemoryTest {
   void allWeightsAreTrainedByRecomputedBlocksAndALossInParts(Architecture family)
       throws IOException {
     BaseModel base = base(family, WeightDtype.FLOAT32);
-    Opening opening = () -> FullTrainee.of(base, new SessionOptions(1));
+    Opening opening = () -> FullTrainee.of(base, SessionOptions.oneReplica());
     Map<String, float[]> plain = gradients(opening, StepMemory.defaults(), false);
     assertClose(gradients(opening, RECOMPUTED, false), plain);
     assertClose(gradients(opening, BOTH, false), plain);
@@ -188,7 +188,8 @@ final class TrainingMemoryTest {
     BaseModel base = base(Architecture.OPT, WeightDtype.FLOAT32);
     LoraConfig dropping =
         new LoraConfig(3, 6, 0.4, TargetModules.of("q_proj", "v_proj", "fc1", "fc2"));
-    Opening opening = () -> AdapterTrainee.open(base, dropping, null, 5, new SessionOptions(1));
+    Opening opening =
+        () -> AdapterTrainee.open(base, dropping, null, 5, SessionOptions.oneReplica());
     assertClose(
         gradients(opening, RECOMPUTED, false), gradients(opening, StepMemory.defaults(), false));
   }
@@ -221,7 +222,7 @@ final class TrainingMemoryTest {
                 LoraInit.DEFAULT,
                 TrainedBias.NONE,
                 whole ? List.of("lm_head", "norm") : List.of()));
-    Opening opening = () -> AdapterTrainee.open(base, config, null, 5, new SessionOptions(1));
+    Opening opening = () -> AdapterTrainee.open(base, config, null, 5, SessionOptions.oneReplica());
     assertClose(
         gradients(opening, IN_PARTS, false), gradients(opening, StepMemory.defaults(), false));
   }

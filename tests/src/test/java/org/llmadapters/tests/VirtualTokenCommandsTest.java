@@ -169,7 +169,7 @@ final class VirtualTokenCommandsTest {
     PromptConfig config =
         new PromptConfig(PromptLearning.ofEmbeddings(7, base.config()), Optional.of(text));
     try (AdapterTrainee trainee =
-        AdapterTrainee.open(base, config, null, 1, new SessionOptions(1))) {
+        AdapterTrainee.open(base, config, null, 1, SessionOptions.oneReplica())) {
       float[] prompt = trainee.session().value(trainee.variables().get(0));
       Weight embedding = base.graph().weights().get(0);
       assertThat(embedding.name()).isEqualTo("model.embed_tokens.weight");

@@ -7,11 +7,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.compile.SessionOptions;
-import org.llmadapters.graph.device.DeviceChoice;
+import org.llmadapters.graph.device.Device;
 import org.llmadapters.training.report.RunReport;
 import org.llmadapters.training.step.ReplicatedFunction;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What a run computes on, and what follows from it.
@@ -19,8 +17,6 @@ import org.slf4j.LoggerFactory;
  * @param session the sessions of the run
  */
 record RunDevice(SessionOptions session) {
-  private static final Logger log = LoggerFactory.getLogger(RunDevice.class);
-
   /** Updates below which compiling for a CPU costs more than it saves. */
   private static final long WORTH_COMPILING = 60;
 
@@ -55,18 +51,19 @@ record RunDevice(SessionOptions session) {
     return session.device().isGpu() ? execution + " on a GPU" : execution.toString();
   }
 
-  /** Says so if the run in {@code folder}, which is gone on with, was on another kind of device. */
-  void warnOfChange(Path folder) throws IOException {
-    Optional<String> before = recorded(folder);
-    if (before.isPresent()
-        && DeviceChoice.parse(before.get()).equals(DeviceChoice.CPU) == session.device().isGpu()) {
-      log.warn(
-          "{}: computed on {} so far, goes on on {}: losses will differ in their last digits from"
-              + " those of a run that stays on one (--deterministic refuses it)",
-          folder,
-          before.get(),
-          session.device());
-    }
+  /** What to say if the run in {@code folder}, which is gone on with, was on another kind. */
+  Optional<String> change(Path folder) throws IOException {
+    return recorded(folder)
+        .filter(before -> before.equals(Device.CPU.toString()) == session.device().isGpu())
+        .map(
+            before ->
+                folder
+                    + ": computed on "
+                    + before
+                    + " so far, goes on on "
+                    + session.device()
+                    + "; losses will differ in their last digits from those of a run that stays on"
+                    + " one (--deterministic refuses that)");
   }
 
   /** The device in {@code about.json}; empty if there is none, or none that can be read. */

@@ -123,7 +123,7 @@ public final class TrainingRun {
       }
       Files.deleteIfExists(output.resolve(RunSummary.NAME));
       if (options.output().goesOn()) {
-        device.warnOfChange(output);
+        device.change(output).ifPresent(log::warn);
       }
       AboutRun.write(output, trainee, data, session.device());
       Trainer.Result result = train(trainer, output);

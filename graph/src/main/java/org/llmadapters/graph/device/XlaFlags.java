@@ -6,6 +6,7 @@ import com.sun.jna.Pointer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +63,11 @@ public final class XlaFlags {
   static String of(String name, Path file) {
     String value = file.toAbsolutePath().toString();
     return name + "=" + (value.matches("\\S*") ? value : "\"" + value + "\"");
+  }
+
+  /** XLA's own flags in this process. */
+  static synchronized String all() {
+    return Objects.requireNonNullElse(environment(XLA), "");
   }
 
   /** Whether {@code flag}, such as {@code --xla_dump_to}, has a value in this process. */

@@ -56,7 +56,7 @@ final class Evaluation {
     }
     try (Graph imported = new Graph()) {
       imported.importGraphDef(body.body());
-      try (Session session = new Session(imported, new SessionOptions(1).toProto())) {
+      try (Session session = new Session(imported, SessionOptions.oneReplica().toProto())) {
         Session.Runner runner = session.runner();
         feeds.forEach(runner::feed);
         List.of(nodes).forEach(runner::fetch);

@@ -48,7 +48,7 @@ final class CustomGradientsTest {
       Output<?>[] gradient =
           graph.addGradients(
               "gradients", new Output<?>[] {sum.asOutput()}, new Output<?>[] {x.asOutput()}, null);
-      try (Session session = new Session(graph, new SessionOptions(1).toProto());
+      try (Session session = new Session(graph, SessionOptions.oneReplica().toProto());
           Result result = session.runner().fetch(sum).fetch(gradient[0]).run()) {
         assertThat((double) ((TFloat32) result.get(0)).getFloat())
             .isCloseTo(loss(logits, 0, 0, 0), within(1e-5));

@@ -132,6 +132,6 @@ final class GraphFunctionTest {
   }
 
   private static Session session(Graph graph) {
-    return new Session(graph, new SessionOptions(1).toProto());
+    return new Session(graph, SessionOptions.oneReplica().toProto());
   }
 }

@@ -31,7 +31,7 @@ final class ModelSessionTest {
 
   @TempDir Path directory;
 
-  private final ModelSession session = new ModelSession(new SessionOptions(1));
+  private final ModelSession session = new ModelSession(SessionOptions.oneReplica());
 
   @AfterEach
   void close() {

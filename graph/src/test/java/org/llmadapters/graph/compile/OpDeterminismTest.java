@@ -19,7 +19,7 @@ final class OpDeterminismTest {
 
   /** A random number without a seed. */
   private static float draw() {
-    try (ModelSession model = new ModelSession(new SessionOptions(1))) {
+    try (ModelSession model = new ModelSession(SessionOptions.oneReplica())) {
       Ops tf = model.tf();
       Operand<TFloat32> random =
           tf.random.randomUniform(tf.constant(new int[] {1}), TFloat32.class);

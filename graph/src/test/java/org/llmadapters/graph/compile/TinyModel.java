@@ -45,7 +45,7 @@ final class TinyModel implements AutoCloseable {
                 new AttentionConfig(4, keyValueHeads, 6),
                 new TokenIds(OptionalInt.of(1), eos, OptionalInt.of(PAD)));
     this.base = Architecture.build(config, WeightDtype.FLOAT32);
-    this.session = new ModelSession(new SessionOptions(1));
+    this.session = new ModelSession(SessionOptions.oneReplica());
     session.declare(base.weights());
     session.assign(values());
     this.logits = addFullGraph();

@@ -121,7 +121,7 @@ final class GraphRewriterTest {
   private static float run(GraphDef graphDef, float x) {
     try (Graph graph = new Graph()) {
       graph.importGraphDef(graphDef);
-      try (Session session = new Session(graph, new SessionOptions(1).toProto());
+      try (Session session = new Session(graph, SessionOptions.oneReplica().toProto());
           TFloat32 input = TFloat32.scalarOf(x);
           Result result = session.runner().feed("x", input).fetch("c").run()) {
         return ((TFloat32) result.get(0)).getFloat();

@@ -134,7 +134,7 @@ final class VariablesAsInputsTest {
     GraphDef body = VariablesAsInputs.of(GRAPH).withFloat32Masters(name -> true).body();
     try (Graph graph = new Graph()) {
       graph.importGraphDef(body);
-      try (Session session = new Session(graph, new SessionOptions(1).toProto());
+      try (Session session = new Session(graph, SessionOptions.oneReplica().toProto());
           TFloat32 half = TFloat32.vectorOf(1 + 1 / 256f, -2, 0.5f);
           TFloat32 full = TFloat32.vectorOf(10, 20, 30);
           TFloat32 x = TFloat32.tensorOf(StdArrays.ndCopyOf(new float[][] {{1, 2, 4}}));

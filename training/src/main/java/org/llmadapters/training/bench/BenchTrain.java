@@ -137,6 +137,10 @@ final class BenchTrain implements Callable<Integer> {
       return 0;
     }
     SessionOptions session = device.session();
+    if (session.device().isGpu() && replicas > 1) {
+      throw new IllegalArgumentException(
+          "--replicas is for the cores of a CPU; a batch on " + session.device() + " is not cut");
+    }
     double peak =
         peakGflops == null
             ? BenchDevice.peakProducts(session, model.format().dtype())

@@ -112,7 +112,7 @@ public final class TrainCommand implements Callable<Integer> {
       memory.print(options, command.commandLine().getOut());
       return 0;
     }
-    SessionOptions session = device.session();
+    SessionOptions session = device.session(options.loop().deterministic());
     memory.requireRoom(options, session);
     TrainingRun.Summary summary = TrainingRun.run(options, session, RunFile.of(command));
     PrintWriter out = command.commandLine().getOut();
