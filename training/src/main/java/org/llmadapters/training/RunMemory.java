@@ -41,7 +41,10 @@ public final class RunMemory {
   private final int length;
 
   private RunMemory(
-      TrainingOptions options, ModelConfig config, BaseGraph base, Optional<AdapterConfig> adapter) {
+      TrainingOptions options,
+      ModelConfig config,
+      BaseGraph base,
+      Optional<AdapterConfig> adapter) {
     this.options = options;
     this.config = config;
     this.base = base;
@@ -136,8 +139,7 @@ public final class RunMemory {
   private boolean quantizable() {
     return adapter
         .filter(
-            config ->
-                !(config instanceof LoraConfig lora && lora.variant().init().takesFromBase()))
+            config -> !(config instanceof LoraConfig lora && lora.variant().init().takesFromBase()))
         .isPresent();
   }
 
@@ -146,8 +148,7 @@ public final class RunMemory {
         choice.quantization().isEmpty() || choice.quantization().equals(asked().quantization())
             ? base
             : QuantizedGraph.of(
-                Architecture.build(
-                    config, WeightFormat.of(choice.quantization().get()).dtype()),
+                Architecture.build(config, WeightFormat.of(choice.quantization().get()).dtype()),
                 choice.quantization().get());
     List<Weight> variables = new ArrayList<>();
     Computation computation;
@@ -155,8 +156,7 @@ public final class RunMemory {
       AdaptedGraph adapted = AdapterTrainee.training(graph, adapter.get());
       variables.addAll(graph.weights());
       variables.addAll(adapted.variables());
-      computation =
-          AdapterTrainee.computation(adapted, options.optimizer().rates().factors());
+      computation = AdapterTrainee.computation(adapted, options.optimizer().rates().factors());
     } else {
       variables.addAll(FullTrainee.masters(graph));
       computation = new Computation(graph.graphDef(), variables, null);

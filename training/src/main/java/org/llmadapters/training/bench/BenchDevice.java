@@ -69,8 +69,7 @@ final class BenchDevice {
   static double peakProducts(SessionOptions session, WeightDtype dtype) throws IOException {
     DeviceRates rates = new DeviceRates(session.toProto(), session.replicas());
     MatrixProduct product = MatrixProduct.square(session.device().isGpu() ? 8192 : 1024);
-    return Math.max(
-        rates.products(dtype, product, false), rates.products(dtype, product, true));
+    return Math.max(rates.products(dtype, product, false), rates.products(dtype, product, true));
   }
 
   /** The bandwidth of the device's memory as copies show it, in bytes per second. */

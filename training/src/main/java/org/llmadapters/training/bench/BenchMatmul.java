@@ -86,8 +86,7 @@ final class BenchMatmul implements Callable<Integer> {
     ObjectNode json = BenchDevice.json("copy", session);
     json.put("side_by_side", chains);
     json.put(
-        "gb_per_second",
-        Timings.rounded(rates.copies(BenchDevice.copiedElements(session)) / GIGA));
+        "gb_per_second", Timings.rounded(rates.copies(BenchDevice.copiedElements(session)) / GIGA));
     print(json);
     return 0;
   }

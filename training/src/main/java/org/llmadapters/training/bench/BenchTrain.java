@@ -154,8 +154,7 @@ final class BenchTrain implements Callable<Integer> {
         model.addSizes(json);
         addTask(json, shape, xla);
         json.put("replicas", parts);
-        json.put(
-            "estimated_memory_mib", benchmark.memory(shape).total() >> 20);
+        json.put("estimated_memory_mib", benchmark.memory(shape).total() >> 20);
         measure(benchmark, shape, peak, json);
         json.put("programs", xla ? benchmark.step().shapes() : 0);
         BenchDevice.addMemory(json, session);
@@ -210,8 +209,7 @@ final class BenchTrain implements Callable<Integer> {
       json.put("first_step_ms", Timings.rounded(first));
       json.put("compile_ms", Timings.rounded(first - median));
       timings.addTo(json, "step");
-      json.put(
-          "tokens_per_second", Math.round(shape.batch() * shape.length() / median * 1000));
+      json.put("tokens_per_second", Math.round(shape.batch() * shape.length() / median * 1000));
       json.put("flops_per_step", benchmark.flops(shape));
       json.put("gflops", Timings.rounded(achieved / GIGA));
       json.put("peak_gflops", Timings.rounded(peak / GIGA));

@@ -51,8 +51,7 @@ final class DeviceRates {
         config.toBuilder()
             .setGraphOptions(
                 GraphOptions.newBuilder()
-                    .setRewriteOptions(
-                        RewriterConfig.newBuilder().setDisableMetaOptimizer(true)))
+                    .setRewriteOptions(RewriterConfig.newBuilder().setDisableMetaOptimizer(true)))
             .build();
     this.chains = chains;
   }
@@ -123,8 +122,7 @@ final class DeviceRates {
       Session session, Ops tf, WeightDtype dtype, int seed, long... shape) {
     Class<TFloating> type = TensorTypes.of(dtype);
     String name = "factor_" + seed + "_" + tf.scope().makeOpName("factor");
-    VarHandleOp handle =
-        tf.varHandleOp(type, Shape.of(shape), VarHandleOp.sharedName(name));
+    VarHandleOp handle = tf.varHandleOp(type, Shape.of(shape), VarHandleOp.sharedName(name));
     Operand<TInt32> seeds = tf.constant(new int[] {seed, shape.length});
     Operand<TFloat32> normal =
         tf.random.statelessRandomNormal(tf.constant(shape), seeds, TFloat32.class);

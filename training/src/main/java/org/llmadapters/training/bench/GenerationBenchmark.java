@@ -33,9 +33,7 @@ public final class GenerationBenchmark implements AutoCloseable {
             session, base.graphDef(), config, dtype, List.of(), SamplingConfig.GREEDY, xla);
   }
 
-  /**
-   * Bytes of weights that every token needs: all but the embedding, of which it takes a row.
-   */
+  /** Bytes of weights that every token needs: all but the embedding, of which it takes a row. */
   static long bytesPerToken(ModelConfig config, WeightDtype dtype) {
     return Architecture.build(config, dtype).weights().stream()
         .filter(weight -> !weight.name().contains("embed_tokens"))

@@ -48,9 +48,7 @@ final class ModelFlags {
   @Option(names = "--num-attention-heads", description = "(default: the preset's)")
   private @Nullable Integer numAttentionHeads;
 
-  @Option(
-      names = "--num-key-value-heads",
-      description = "(default: as many as attention heads)")
+  @Option(names = "--num-key-value-heads", description = "(default: as many as attention heads)")
   private @Nullable Integer numKeyValueHeads;
 
   @Option(names = "--intermediate-size", description = "(default: the preset's)")

@@ -35,8 +35,7 @@ public final class StepBenchmark implements AutoCloseable {
    * @param base the model with weights as they are stored
    * @param adapted the model with LoRA
    */
-  private record Parts(
-      ModelConfig config, BaseGraph plain, BaseGraph base, AdaptedGraph adapted) {
+  private record Parts(ModelConfig config, BaseGraph plain, BaseGraph base, AdaptedGraph adapted) {
     static Parts of(ModelConfig config, WeightFormat format, LoraConfig lora) {
       BaseGraph plain = Architecture.build(config, format.dtype());
       BaseGraph base = format.quantization().map(by -> QuantizedGraph.of(plain, by)).orElse(plain);
@@ -100,8 +99,7 @@ public final class StepBenchmark implements AutoCloseable {
 
   /** Floating-point operations of a step; see {@link StepFlops}. */
   public long flops(StepShape shape) {
-    return StepFlops.of(
-        parts.config, parts.plain.weights(), parts.adapted.parameters(), shape);
+    return StepFlops.of(parts.config, parts.plain.weights(), parts.adapted.parameters(), shape);
   }
 
   /** What a step takes of the device's memory, as estimated. */

@@ -40,11 +40,9 @@ final class StepFlops {
     long frozen =
         weights.stream().filter(StepFlops::isMultiplied).mapToLong(Weight::elements).sum();
     long trained = lora.stream().mapToLong(AdapterParameter::elements).sum();
-    long products =
-        12L * shape.length() * attention.numAttentionHeads() * attention.headDim();
+    long products = 12L * shape.length() * attention.numAttentionHeads() * attention.headDim();
     long tokens = (long) shape.batch() * shape.length();
-    return tokens
-        * (4 * frozen + 6 * trained + products * config.sizes().numHiddenLayers());
+    return tokens * (4 * frozen + 6 * trained + products * config.sizes().numHiddenLayers());
   }
 
   /** All matrices but the embedding, which is looked up. */

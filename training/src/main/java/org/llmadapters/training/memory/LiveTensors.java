@@ -25,8 +25,8 @@ final class LiveTensors {
   private LiveTensors(TensorGraph graph) {
     for (Step step : graph.steps()) {
       waits.put(step, step.before.size());
-      step.before
-          .forEach(other -> behind.computeIfAbsent(other, key -> new ArrayList<>()).add(step));
+      step.before.forEach(
+          other -> behind.computeIfAbsent(other, key -> new ArrayList<>()).add(step));
       step.writes.forEach(buffer -> readers.put(buffer, buffer.readers));
       if (step.before.isEmpty()) {
         ready.add(step);
@@ -34,7 +34,9 @@ final class LiveTensors {
     }
   }
 
-  /** The peak when operations run in the order in which they become ready: TensorFlow's executor. */
+  /**
+   * The peak when operations run in the order in which they become ready: TensorFlow's executor.
+   */
   static long whenReady(TensorGraph graph) {
     LiveTensors tensors = new LiveTensors(graph);
     Queue<Step> queue = new ArrayDeque<>(tensors.ready);

@@ -39,8 +39,7 @@ public record MemoryEstimate(
     StepShape part = new StepShape(plan.shape().batch() / replicas, plan.shape().length());
     long peak;
     try (GradientGraph graph =
-        GradientGraph.build(
-            plan.computation(), names::contains, plan.execution().memory(), part)) {
+        GradientGraph.build(plan.computation(), names::contains, plan.execution().memory(), part)) {
       boolean xla = plan.execution().xla();
       TensorGraph tensors = new TensorGraph(graph.graph(), graph.outputs(), xla);
       peak = xla ? LiveTensors.freeingMost(tensors) : LiveTensors.whenReady(tensors);

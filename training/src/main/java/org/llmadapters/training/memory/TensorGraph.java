@@ -21,7 +21,9 @@ import org.tensorflow.proto.NodeDef;
  * shape inference.
  */
 final class TensorGraph {
-  /** Inputs, and what becomes a constant when all shapes are known: zeros need no room of their own. */
+  /**
+   * Inputs, and what becomes a constant when all shapes are known: zeros need no room of their own.
+   */
   private static final Set<String> CONSTANTS =
       Set.of("Placeholder", "Const", "Shape", "ShapeN", "Size", "ZerosLike", "OnesLike");
 
@@ -219,7 +221,8 @@ final class TensorGraph {
     if (elements >= 0) {
       return elements * each;
     }
-    for (String reader : readers.getOrDefault(name(output.op().name(), output.index()), List.of())) {
+    for (String reader :
+        readers.getOrDefault(name(output.op().name(), output.index()), List.of())) {
       Operation operation = Objects.requireNonNull(graph.operation(reader));
       if (operation.type().equals("Reshape") && operation.output(0).shape().size() >= 0) {
         return operation.output(0).shape().size() * each;

@@ -38,8 +38,7 @@ final class GradientFunction implements AutoCloseable {
       ReplicatedFunction.Computation computation,
       StepMemory memory,
       StepShape shape) {
-    try (GradientGraph graph =
-        GradientGraph.build(computation, model::isFloat32, memory, shape)) {
+    try (GradientGraph graph = GradientGraph.build(computation, model::isFloat32, memory, shape)) {
       return new GradientFunction(
           GraphFunction.of(
               computation.trained().isEmpty() ? "loss" : "gradients",

@@ -27,7 +27,8 @@ import org.tensorflow.proto.RunOptions;
 
 /**
  * What TensorFlow's operations really allocate in a run. TensorFlow Java's {@code
- * runAndFetchMetadata} cannot read the answer, so that the C API is called with what a runner holds.
+ * runAndFetchMetadata} cannot read the answer, so that the C API is called with what a runner
+ * holds.
  */
 final class AllocatedMemory {
   private AllocatedMemory() {}
@@ -48,8 +49,7 @@ final class AllocatedMemory {
                     .forEach(
                         node ->
                             node.getMemoryList()
-                                .forEach(
-                                    used -> records.addAll(used.getAllocationRecordsList()))));
+                                .forEach(used -> records.addAll(used.getAllocationRecordsList()))));
     // Of the same microsecond, what is freed comes first.
     records.sort(
         Comparator.comparingLong(AllocationRecord::getAllocMicros)

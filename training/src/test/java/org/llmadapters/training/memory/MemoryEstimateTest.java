@@ -236,8 +236,7 @@ final class MemoryEstimateTest {
 
   @Test
   void weightsCountAsTheyAreStored() {
-    long elements =
-        base("float32").weights().stream().mapToLong(Weight::elements).sum();
+    long elements = base("float32").weights().stream().mapToLong(Weight::elements).sum();
     MemoryEstimate float32 =
         MemoryEstimate.of(plan(new Case("", "float32", ATTENTION, false, 32), false));
     MemoryEstimate bfloat16 =
