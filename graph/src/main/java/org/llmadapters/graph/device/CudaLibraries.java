@@ -1,10 +1,14 @@
 package org.llmadapters.graph.device;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,14 +80,43 @@ public final class CudaLibraries {
     return redist(CudaLibraries.class.getClassLoader()).isPresent();
   }
 
-  /** Those that have not been unpacked yet, or no longer are as they were. */
-  public static List<String> notUnpacked() throws IOException {
-    Optional<CudaRedist> redist = redist(CudaLibraries.class.getClassLoader());
+  /**
+   * Where each of them is: unpacked from the jar on the class path and whole or, without that jar,
+   * in a folder of {@code LD_LIBRARY_PATH} or one that the system usually has them in.
+   */
+  public static List<CudaLibraryFile> files() throws IOException {
+    return files(CudaLibraries.class.getClassLoader(), folder(), systemFolders(System.getenv()));
+  }
+
+  static List<CudaLibraryFile> files(ClassLoader loader, Path folder, List<Path> system)
+      throws IOException {
+    Optional<CudaRedist> redist = redist(loader);
     if (redist.isEmpty()) {
-      return NAMES;
+      return NAMES.stream().map(name -> new CudaLibraryFile(name, find(name, system))).toList();
     }
-    return new CudaCache(folder())
-        .missing(redist.get().libraries(NAMES)).stream().map(CudaRedist.Library::name).toList();
+    CudaCache cache = new CudaCache(folder);
+    Set<String> missing = new HashSet<>();
+    cache.missing(redist.get().libraries(NAMES)).forEach(library -> missing.add(library.name()));
+    return NAMES.stream()
+        .map(
+            name ->
+                new CudaLibraryFile(
+                    name,
+                    missing.contains(name) ? Optional.empty() : Optional.of(cache.file(name))))
+        .toList();
+  }
+
+  private static Optional<Path> find(String name, List<Path> folders) {
+    return folders.stream().map(folder -> folder.resolve(name)).filter(Files::exists).findFirst();
+  }
+
+  private static List<Path> systemFolders(Map<String, String> environment) {
+    return Stream.concat(
+            Stream.of(environment.getOrDefault("LD_LIBRARY_PATH", "").split(":", -1))
+                .filter(folder -> !folder.isEmpty()),
+            Stream.of("/usr/local/cuda/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"))
+        .map(Path::of)
+        .toList();
   }
 
   private static Optional<CudaRedist> redist(ClassLoader loader) throws IOException {
