@@ -45,34 +45,17 @@ public final class CudaLibraries {
           "libnccl.so.2",
           "libcupti.so.12");
 
-  /** Where the libraries are unpacked to, other than the default. */
-  static final String CACHE = "LLM_ADAPTERS_CACHE";
-
-  /** What to do if the default is no good. */
-  static final String CACHE_REMEDY = "set " + CACHE + " to a folder elsewhere";
+  /** What to do if the folder is no good. */
+  static final String CACHE_REMEDY = "set " + CacheDirectory.VARIABLE + " to a folder elsewhere";
 
   /** The versions of CUDA and cuDNN. */
   private static final String VERSION_FOLDER = "cuda-12.6-9.5";
 
   private CudaLibraries() {}
 
-  /**
-   * The folder they are unpacked to: {@code cuda-12.6-9.5} in {@code LLM_ADAPTERS_CACHE} or, by
-   * default, in {@code $XDG_CACHE_HOME/llm-adapters}, {@code ~/.cache/llm-adapters}.
-   */
+  /** The folder they are unpacked to: {@code cuda-12.6-9.5} in {@link CacheDirectory}. */
   public static Path folder() {
-    return folder(System.getenv(), System.getProperty("user.home", ""));
-  }
-
-  static Path folder(Map<String, String> environment, String home) {
-    String cache = environment.getOrDefault(CACHE, "");
-    if (cache.isEmpty()) {
-      String caches = environment.getOrDefault("XDG_CACHE_HOME", "");
-      // The XDG specification has relative paths ignored.
-      Path parent = caches.startsWith("/") ? Path.of(caches) : Path.of(home, ".cache");
-      return parent.resolve("llm-adapters").resolve(VERSION_FOLDER);
-    }
-    return Path.of(cache).toAbsolutePath().resolve(VERSION_FOLDER);
+    return CacheDirectory.ofUser().resolve(VERSION_FOLDER).toAbsolutePath();
   }
 
   /** Whether the jar with the libraries is on the class path. */

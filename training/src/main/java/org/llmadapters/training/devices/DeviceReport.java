@@ -1,9 +1,12 @@
 package org.llmadapters.training.devices;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.llmadapters.graph.FormatException;
+import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.device.CudaLibraries;
 import org.llmadapters.graph.device.CudaLibraryFile;
 import org.llmadapters.graph.device.NvidiaDriver;
@@ -77,12 +80,16 @@ record DeviceReport(
 
   private static Optional<RegisteredDevices> devices(List<String> remarks) {
     ConfigProto options =
-        ConfigProto.newBuilder()
+        SessionOptions.forThisMachine().toProto().toBuilder()
+            .clearDeviceCount()
             .setGpuOptions(GPUOptions.newBuilder().setAllowGrowth(true))
             .build();
     try {
       return Optional.of(RegisteredDevices.of(options));
-    } catch (java.io.UncheckedIOException | IllegalStateException | TensorFlowException e) {
+    } catch (UncheckedIOException
+        | FormatException
+        | IllegalStateException
+        | TensorFlowException e) {
       remarks.add("TensorFlow did not start: " + e.getMessage());
       return Optional.empty();
     }
@@ -104,7 +111,7 @@ record DeviceReport(
               libraries, CudaLibraries.areOnClassPath(), NvidiaDriver.find().isPresent())
           .ifPresent(remarks::add);
       return libraries;
-    } catch (IOException | org.llmadapters.graph.FormatException e) {
+    } catch (IOException | FormatException e) {
       remarks.add(e.getMessage());
       return List.of();
     }

@@ -1,0 +1,4 @@
+@NullMarked
+package org.llmadapters.graph.device;
+
+import org.jspecify.annotations.NullMarked;
