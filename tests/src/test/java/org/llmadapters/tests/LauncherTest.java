@@ -22,11 +22,6 @@ import org.junit.jupiter.params.provider.CsvSource;
  * driver, is one that finds a driver or none.
  */
 final class LauncherTest {
-  private static final String NO_DRIVER =
-      "error: --device %s: no NVIDIA driver works here (/proc/driver/nvidia/version and"
-          + " /dev/nvidiactl are not both there). Install one for CUDA 12, 525.60.13 or newer; in a"
-          + " container, start it with the GPU (docker run --gpus all)\n";
-
   @TempDir private Path root;
 
   @BeforeEach
@@ -119,7 +114,15 @@ final class LauncherTest {
   void aGpuWithoutADriverIsAnErrorBeforeAnythingIsDownloaded(
       String variable, String device, String arguments) throws Exception {
     Outcome outcome = run(variable, arguments.split(" ", -1));
-    assertThat(outcome).isEqualTo(new Outcome(1, String.format(NO_DRIVER, device)));
+    assertThat(outcome)
+        .isEqualTo(
+            new Outcome(
+                1,
+                "error: --device "
+                    + device
+                    + ": no NVIDIA driver works here (/proc/driver/nvidia/version and"
+                    + " /dev/nvidiactl are not both there). Install one for CUDA 12, 525.60.13 or"
+                    + " newer; in a container, start it with the GPU (docker run --gpus all)\n"));
     assertThat(root.resolve("mvnw.log")).doesNotExist();
   }
 
