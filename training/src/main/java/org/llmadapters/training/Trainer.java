@@ -17,6 +17,7 @@ import org.llmadapters.training.metrics.EvalMetrics;
 import org.llmadapters.training.metrics.MetricsHistory;
 import org.llmadapters.training.metrics.MetricsWriter;
 import org.llmadapters.training.metrics.StepMetrics;
+import org.llmadapters.training.step.LossScale;
 import org.llmadapters.training.step.StepOutcome;
 import org.llmadapters.training.step.TokenBatch;
 import org.llmadapters.training.step.TrainingStep;
@@ -39,6 +40,7 @@ public final class Trainer {
   private final ValidationLoss validation;
   private final TrainingOptions.Output output;
   private final Checkpoints checkpoints;
+  private final LossScale lossScale;
   private final TrainingStep step;
   private volatile boolean stopRequested;
   private long done;
@@ -72,12 +74,14 @@ public final class Trainer {
             output.saving().saveTotalLimit(),
             output.watching().loadBestModelAtEnd(),
             config.optimizer().optimizer());
+    this.lossScale = new LossScale(trainee.session(), config.lossScaling());
     this.step =
         new TrainingStep(
             trainee.session(),
             config.computation(trainee.training()),
             config.optimizer(),
-            config.execution());
+            config.execution(),
+            lossScale);
   }
 
   /**
@@ -90,6 +94,7 @@ public final class Trainer {
    * @param best the evaluation with the lowest loss
    * @param tokensPerSecond real tokens, compilation and evaluation included
    * @param compiledShapes shapes of batches, each compiled once
+   * @param skippedSteps those left out, if the loss scale is dynamic
    */
   record Result(
       long steps,
@@ -98,7 +103,8 @@ public final class Trainer {
       OptionalDouble evalLoss,
       Optional<BestEvaluation> best,
       double tokensPerSecond,
-      int compiledShapes) {}
+      int compiledShapes,
+      OptionalLong skippedSteps) {}
 
   /**
    * Puts the state of the checkpoint to go on from into the trainee.
@@ -126,6 +132,7 @@ public final class Trainer {
           folder + ": has no checkpoint-" + start + "; it has: " + checkpoints.names());
     }
     progress = checkpoints.restore(start, trainee);
+    checkpoints.restore(start, lossScale);
     requireBest(start);
     checkpoints.deleteAfter(start);
     done = start;
@@ -194,14 +201,22 @@ public final class Trainer {
       loadBest();
     }
     return new Result(
-        done, ending, loss.orElse(Double.NaN), evalLoss, progress.best(), speed, step.shapes());
+        done,
+        ending,
+        loss.orElse(Double.NaN),
+        evalLoss,
+        progress.best(),
+        speed,
+        step.shapes(),
+        skippedSteps());
   }
 
   private Ending loop(TrainingLog trainingLog, DivergenceCheck divergence) throws IOException {
     while (!isDone() && !stopRequested) {
       long stepNanos = System.nanoTime();
       long dataNanos = 0;
-      UpdateRate rate = new UpdateRate(done + 1, config.schedule().at(done));
+      LossScale.State scaled = lossScale.state();
+      UpdateRate rate = rate();
       long before = tokens;
       StepOutcome outcome = null;
       for (int micro = 0; micro < config.accumulation(); micro++) {
@@ -234,23 +249,44 @@ public final class Trainer {
               rate.learningRate(),
               outcome.gradNorm(),
               outcome.tokens(),
+              lossScale.isOn() ? OptionalDouble.of(scaled.scale()) : OptionalDouble.empty(),
               new StepMetrics.Cost(
                   (tokens - before) / seconds,
                   dataNanos / 1e9 / seconds,
                   ProcessStatus.mebibytes("VmRSS"))));
-      divergence.require(outcome, done);
+      if (lossScale.state().skipped() > scaled.skipped()) {
+        divergence.skip(outcome);
+        lossScale.requireEnough(done);
+      } else {
+        divergence.require(outcome, done);
+      }
       boolean best = isEvaluated() && evaluate(trainingLog);
       if (isDone()
           || stopRequested
           || done % output.saving().saveSteps() == 0
           || (best && output.watching().loadBestModelAtEnd())) {
-        checkpoints.save(done, trainee, progress);
+        checkpoints.save(done, trainee, progress, lossScale);
       }
     }
     if (done == config.totalSteps()) {
       return Ending.FINISHED;
     }
     return isDone() ? Ending.STOPPED_EARLY : Ending.INTERRUPTED;
+  }
+
+  /**
+   * Of the next update: as in transformers' Trainer, a step left out is a step of the run, but
+   * neither of the schedule nor of the optimizer.
+   */
+  private UpdateRate rate() {
+    long updates = done - lossScale.state().skipped();
+    return new UpdateRate(updates + 1, config.schedule().at(updates));
+  }
+
+  private OptionalLong skippedSteps() {
+    return lossScale.isDynamic()
+        ? OptionalLong.of(lossScale.state().skipped())
+        : OptionalLong.empty();
   }
 
   /** Whether there is nothing left to do. */

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.hf.HfConfig;
@@ -19,6 +20,7 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.optimizer.FactorRates;
 import org.llmadapters.training.report.RunReport;
@@ -60,6 +62,8 @@ public final class TrainingRun {
    * @param tokensPerSecond real tokens, compiling included
    * @param trainableParameters number of trained values
    * @param totalParameters of the model with its adapter
+   * @param skippedSteps steps left out because their gradients overflowed, if the loss scale is
+   *     dynamic
    */
   public record Summary(
       long steps,
@@ -69,7 +73,8 @@ public final class TrainingRun {
       Optional<BestEvaluation> best,
       double tokensPerSecond,
       long trainableParameters,
-      long totalParameters) {
+      long totalParameters,
+      OptionalLong skippedSteps) {
 
     /** Whether the result is there; false after an interruption: resume to go on. */
     public boolean finished() {
@@ -98,7 +103,7 @@ public final class TrainingRun {
             RunData.open(
                 options, config(options), Sites.virtualTokens(trainee.training().graph()))) {
       options.optimizer().rates().requireMatches(trainee.variables());
-      TrainingConfig training = training(options, data);
+      TrainingConfig training = training(options, data, trainee.dtype());
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
           "trainable parameters {} of {} ({}); {}; {} steps of {} rows",
@@ -135,7 +140,8 @@ public final class TrainingRun {
               result.best(),
               result.tokensPerSecond(),
               trainable,
-              trainee.totalParameters());
+              trainee.totalParameters(),
+              result.skippedSteps());
       write(summary, trainee, output);
       log.info(
           "{} shapes compiled; waited {} s for data",
@@ -205,7 +211,8 @@ public final class TrainingRun {
     if (!options.overwrite()) {
       throw new IllegalArgumentException(
           output
-              + ": exists and is not empty; give --resume to go on, --overwrite to replace an earlier run, or another --output");
+              + ": exists and is not empty; give --resume to go on, --overwrite to replace an"
+              + " earlier run, or another --output");
     }
     RunFolder.requireRun(output);
   }
@@ -238,7 +245,7 @@ public final class TrainingRun {
     return HfConfig.read(options.model().assets()).model();
   }
 
-  private static TrainingConfig training(TrainingOptions options, RunData data) {
+  private static TrainingConfig training(TrainingOptions options, RunData data, WeightDtype dtype) {
     TrainingOptions.Loop loop = options.loop();
     int accumulation = loop.batchSize() / loop.microBatchSize();
     long steps =
@@ -252,7 +259,8 @@ public final class TrainingRun {
         options.optimizer(),
         options.schedule().over(steps),
         new ReplicatedFunction.Execution(
-            replicas(loop.microBatchSize()), xla(options, steps), options.memory()));
+            replicas(loop.microBatchSize()), xla(options, steps), options.memory()),
+        options.lossScaling().resolved(dtype));
   }
 
   /** As many equal parts of a micro batch as there are cores, or fewer. */
@@ -291,7 +299,8 @@ public final class TrainingRun {
                 training.accumulation(),
                 training.totalSteps(),
                 training.optimizer(),
-                training.schedule())
+                training.schedule(),
+                training.lossScaling())
             .toString(),
         StandardCharsets.UTF_8);
     data.identify(hasher);

@@ -13,6 +13,7 @@ import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.types.TBool;
 import org.tensorflow.types.TFloat32;
 
 /**
@@ -26,15 +27,22 @@ final class ClippedUpdate {
   private final ModelSession model;
   private final List<Weight> trained;
   private final OptimizerConfig config;
+  private final boolean skipsOverflow;
   private final Ops tf;
   private final Placeholder<TFloat32> learningRate;
   private final List<Placeholder<TFloat32>> coefficients = new ArrayList<>();
 
-  /** Declares the optimizer's state for {@code trained}, as zeros. */
-  ClippedUpdate(ModelSession model, List<Weight> trained, OptimizerConfig config) {
+  /**
+   * Declares the optimizer's state for {@code trained}, as zeros.
+   *
+   * @param skipsOverflow whether nothing changes where the gradients are not finite
+   */
+  ClippedUpdate(
+      ModelSession model, List<Weight> trained, OptimizerConfig config, boolean skipsOverflow) {
     this.model = model;
     this.trained = List.copyOf(trained);
     this.config = config;
+    this.skipsOverflow = skipsOverflow;
     this.tf = model.tf();
     this.learningRate = scalar("learning_rate");
     for (int i = 0; i < config.optimizer().coefficients(1).size(); i++) {
@@ -69,8 +77,9 @@ final class ClippedUpdate {
             tf.math.sqrt(tf.math.mul(tf.math.addN(halfSquares), tf.constant(2f))), perToken);
     Operand<TFloat32> factor = tf.math.mul(perToken, clip(norm));
     List<Op> updates = new ArrayList<>();
+    Operand<TBool> finite = tf.math.isFinite(norm);
     for (int i = 0; i < trained.size(); i++) {
-      updates.add(update(trained.get(i), tf.math.mul(sums.gradients().get(i), factor)));
+      updates.add(update(trained.get(i), tf.math.mul(sums.gradients().get(i), factor), finite));
     }
     return new Nodes(tf.math.mul(sums.loss(), perToken), sums.tokens(), norm, updates);
   }
@@ -113,17 +122,20 @@ final class ClippedUpdate {
         tf.constant(1f), tf.math.div(limit, tf.math.add(norm, tf.constant(CLIP_EPSILON))));
   }
 
-  private Op update(Weight weight, Operand<TFloat32> gradient) {
+  private Op update(Weight weight, Operand<TFloat32> gradient, Operand<TBool> finite) {
     double multiple = config.rates().of(weight);
     Operand<TFloat32> ownRate =
         multiple == 1 ? learningRate : tf.math.mul(learningRate, tf.constant((float) multiple));
-    return config
-        .optimizer()
-        .update(
-            model,
-            weight,
-            new OptimizerInputs(
-                gradient, ownRate, config.weightDecayOf(weight), List.copyOf(coefficients)));
+    OptimizerInputs inputs =
+        new OptimizerInputs(
+            gradient, ownRate, config.weightDecayOf(weight), List.copyOf(coefficients));
+    if (!skipsOverflow) {
+      return config.optimizer().update(model, weight, inputs);
+    }
+    List<Weight> changed = new ArrayList<>(config.optimizer().state(weight));
+    changed.add(weight);
+    return ConditionalUpdate.of(
+        model, changed, finite, inputs, ready -> config.optimizer().update(model, weight, ready));
   }
 
   private Placeholder<TFloat32> scalar(String name) {

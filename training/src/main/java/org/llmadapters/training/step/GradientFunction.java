@@ -18,7 +18,8 @@ import org.tensorflow.Output;
  * variables alone.
  *
  * <pre>
- *   input_ids, attention_mask, labels int32 [B, T], dropout seed int32 [2] (if there is dropout), values of all variables
+ *   input_ids, attention_mask, labels int32 [B, T], dropout seed int32 [2] (if there is dropout),
+ *   loss scale float32 [] (if there is one), values of all variables
  *     -> sum of the losses float32 [], number of counted tokens float32 [], gradients of the sum
  * </pre>
  *
@@ -63,11 +64,15 @@ final class GradientFunction implements AutoCloseable {
         computation.trained().stream()
             .map(weight -> Objects.requireNonNull(placeholders.get(weight.name())))
             .toList();
-    try (LossGraph graph = LossGraph.build(body.body(), trained, shape, memory)) {
+    boolean scaled = computation.lossScale() != null;
+    try (LossGraph graph = LossGraph.build(body.body(), trained, shape, memory, scaled)) {
       List<String> inputs =
           new ArrayList<>(List.of("input_ids", "attention_mask", LossGraph.LABELS));
       if (seedNode != null) {
         inputs.add(seedNode);
+      }
+      if (scaled) {
+        inputs.add(LossGraph.LOSS_SCALE);
       }
       body.variables().forEach(variable -> inputs.add(body.input(variable)));
       List<Output<?>> arguments = new ArrayList<>();

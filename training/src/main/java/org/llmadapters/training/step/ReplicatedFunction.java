@@ -46,15 +46,27 @@ public final class ReplicatedFunction {
    * @param graph the model's flat graph
    * @param trained variables to differentiate by; empty for the loss alone
    * @param seedNode the graph's dropout seed, or null if there is no dropout
+   * @param lossScale the variable with the {@link LossScale}, or null if there is none
    */
-  public record Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
+  public record Computation(
+      GraphDef graph, List<Weight> trained, @Nullable String seedNode, @Nullable Weight lossScale) {
     public Computation {
       trained = List.copyOf(trained);
     }
 
+    /** Without a loss scale. */
+    public Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
+      this(graph, trained, seedNode, null);
+    }
+
+    /** The same with the loss multiplied by {@code scale}, if there is one. */
+    Computation scaledBy(LossScale scale) {
+      return new Computation(graph, trained, seedNode, scale.variable().orElse(null));
+    }
+
     /** The same for batches whose rows hold several documents; see {@link SeparateDocuments}. */
     public Computation ofDocuments() {
-      return new Computation(SeparateDocuments.in(graph), trained, seedNode);
+      return new Computation(SeparateDocuments.in(graph), trained, seedNode, lossScale);
     }
   }
 
@@ -112,6 +124,10 @@ public final class ReplicatedFunction {
         if (seed != null) {
           // Sites add their index, below 2^20, to the same element.
           arguments.add(tf.math.add(seed, tf.constant(new int[] {0, replica << 20})));
+        }
+        Weight lossScale = computation.lossScale();
+        if (lossScale != null) {
+          arguments.add(model.read(lossScale));
         }
         function.variables().forEach(variable -> arguments.add(model.read(variable)));
         results.add(

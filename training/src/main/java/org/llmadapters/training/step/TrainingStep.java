@@ -28,20 +28,38 @@ public final class TrainingStep {
   private final ReplicatedFunction.Computation computation;
   private final ReplicatedFunction.Execution execution;
   private final ClippedUpdate optimizer;
+  private final LossScale lossScale;
   private final Map<StepShape, ShapedStep> steps = new HashMap<>();
   private @Nullable GradientAccumulators accumulators;
   private ClippedUpdate.@Nullable Nodes accumulatedUpdate;
 
-  /** A step over variables that {@code model} already has; the trained ones are float32. */
+  /** A step without a loss scale. */
   public TrainingStep(
       ModelSession model,
       ReplicatedFunction.Computation computation,
       OptimizerConfig optimizer,
       ReplicatedFunction.Execution execution) {
+    this(model, computation, optimizer, execution, new LossScale(model, LossScaling.OFF));
+  }
+
+  /**
+   * A step over variables that {@code model} already has; the trained ones are float32.
+   *
+   * @param lossScale of {@code model}, which each step reads and updates; where it is dynamic, a
+   *     step whose gradients are not finite changes no variable and nothing of the optimizer's
+   */
+  public TrainingStep(
+      ModelSession model,
+      ReplicatedFunction.Computation computation,
+      OptimizerConfig optimizer,
+      ReplicatedFunction.Execution execution,
+      LossScale lossScale) {
     this.model = model;
-    this.computation = computation;
+    this.computation = computation.scaledBy(lossScale);
     this.execution = execution;
-    this.optimizer = new ClippedUpdate(model, computation.trained(), optimizer);
+    this.optimizer =
+        new ClippedUpdate(model, computation.trained(), optimizer, lossScale.isDynamic());
+    this.lossScale = lossScale;
   }
 
   /** Forward, backward and update in one call. */
@@ -52,7 +70,9 @@ public final class TrainingStep {
       update = optimizer.by(step.function.sums());
       step.direct = update;
     }
-    return optimizer.run(step.function.feed(model.session(), batch), update, rate);
+    StepOutcome outcome = optimizer.run(step.function.feed(model.session(), batch), update, rate);
+    lossScale.update(outcome);
+    return outcome;
   }
 
   /** Adds the gradients of {@code batch} to the accumulators. */
@@ -76,6 +96,7 @@ public final class TrainingStep {
     }
     StepOutcome outcome = optimizer.run(model.session().runner(), update, rate);
     run(model.session().runner(), sums.reset());
+    lossScale.update(outcome);
     return outcome;
   }
 

@@ -25,12 +25,17 @@ final class FedOptimizer implements AutoCloseable {
   private final List<Placeholder<TFloat32>> gradients = new ArrayList<>();
 
   FedOptimizer(OptimizerConfig config, List<Weight> trained) {
+    this(config, trained, false);
+  }
+
+  /** An update that does nothing where the gradients are not finite, if {@code skipsOverflow}. */
+  FedOptimizer(OptimizerConfig config, List<Weight> trained, boolean skipsOverflow) {
     this.trained = trained;
     session.declare(trained);
     for (Weight weight : trained) {
       gradients.add(placeholder("gradient_of_" + weight.name(), sizes(weight)));
     }
-    update = new ClippedUpdate(session, trained, config);
+    update = new ClippedUpdate(session, trained, config, skipsOverflow);
     nodes =
         update.by(
             new GradientSums(
