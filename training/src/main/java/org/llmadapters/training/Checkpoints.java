@@ -174,8 +174,7 @@ public final class Checkpoints {
     if (!saved.equals(run)) {
       throw new FormatException(
           checkpoint,
-          "was made with another base, other options or data (%s), this run has (%s); resume with"
-              + " the same, or start in another folder",
+          "was made with another base, other options or data (%s), this run has (%s); resume with the same, or start in another folder",
           saved,
           run);
     }

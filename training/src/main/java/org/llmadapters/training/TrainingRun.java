@@ -211,8 +211,7 @@ public final class TrainingRun {
     if (!options.overwrite()) {
       throw new IllegalArgumentException(
           output
-              + ": exists and is not empty; give --resume to go on, --overwrite to replace an"
-              + " earlier run, or another --output");
+              + ": exists and is not empty; give --resume to go on, --overwrite to replace an earlier run, or another --output");
     }
     RunFolder.requireRun(output);
   }

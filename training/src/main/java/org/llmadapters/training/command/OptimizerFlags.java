@@ -82,8 +82,7 @@ final class OptimizerFlags {
       names = "--learning-rate-of",
       paramLabel = "NAME=TIMES,...",
       description =
-          "How many times the learning rate some variables learn at, by parts of their names, e.g."
-              + " lora_B=16 or embed_tokens=0.1,layers.0=0.5; the first that matches counts.")
+          "How many times the learning rate some variables learn at, by parts of their names, e.g. lora_B=16 or embed_tokens=0.1,layers.0=0.5; the first that matches counts.")
   private @Nullable String learningRateOf;
 
   @Option(

@@ -27,10 +27,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Examples:",
-      "  llm-adapters train --model base --data math.json --adapter lora --r 8 --target-modules"
-          + " q_proj,v_proj --output run",
-      "  llm-adapters train --model base --data math.json --adapter full --learning-rate 1e-5"
-          + " --output run"
+      "  llm-adapters train --model base --data math.json --adapter lora --r 8 --target-modules q_proj,v_proj --output run",
+      "  llm-adapters train --model base --data math.json --adapter full --learning-rate 1e-5 --output run"
     })
 public final class TrainCommand implements Callable<Integer> {
   /** What {@code --adapter} takes to train all weights. */
@@ -52,16 +50,14 @@ public final class TrainCommand implements Callable<Integer> {
       paramLabel = "KIND",
       required = true,
       description =
-          "lora, dora (lora with --use-dora), series, parallel, ia3, prefix, prompt, p-tuning, or"
-              + " full to train all weights.")
+          "lora, dora (lora with --use-dora), series, parallel, ia3, prefix, prompt, p-tuning, or full to train all weights.")
   private String adapter = "";
 
   @Option(
       names = "--config",
       paramLabel = "FILE.yaml",
       description =
-          "Options from a YAML or JSON file, named as here without the dashes; flags win. A run"
-              + " writes its own to run.json.")
+          "Options from a YAML or JSON file, named as here without the dashes; flags win. A run writes its own to run.json.")
   @SuppressWarnings("UnusedVariable") // OptionDefaults reads it before the rest is parsed
   private @Nullable Path config;
 
@@ -69,9 +65,7 @@ public final class TrainCommand implements Callable<Integer> {
       names = "--recipe",
       paramLabel = "NAME",
       description =
-          "LLM-Adapters' published settings for math-lora, math-series, math-parallel, math-prefix,"
-              + " commonsense-lora, commonsense-series or commonsense-parallel; flags and --config"
-              + " win; list shows them.")
+          "LLM-Adapters' published settings for math-lora, math-series, math-parallel, math-prefix, commonsense-lora, commonsense-series or commonsense-parallel; flags and --config win; list shows them.")
   @SuppressWarnings("UnusedVariable") // OptionDefaults reads it before the rest is parsed
   private @Nullable String recipe;
 
@@ -113,8 +107,7 @@ public final class TrainCommand implements Callable<Integer> {
     PrintWriter out = command.commandLine().getOut();
     out.printf(
         Locale.ROOT,
-        "%s after %d steps%s: loss %.4f%s, %.0f tokens/s, %d trainable parameters of %d (%.3f"
-            + " %%)%n",
+        "%s after %d steps%s: loss %.4f%s, %.0f tokens/s, %d trainable parameters of %d (%.3f %%)%n",
         summary.ending().text(),
         summary.steps(),
         skipped(summary),
