@@ -184,7 +184,7 @@ final class LossScaleTest {
     found.forEach((name, values) -> assertThat(values).as(name).isEqualTo(expected.get(name)));
   }
 
-  /** With 2^26 the first gradients overflow; when they fit, training goes on. */
+  /** With 2^21 the first gradients overflow; when they fit, training goes on. */
   @ParameterizedTest
   @CsvSource({
     "false, false, false",
@@ -202,7 +202,7 @@ final class LossScaleTest {
                 : adapter("plain", WeightDtype.FLOAT16, Map.of());
         TokenBatch batch = batch()) {
       LossScale scale = new LossScale(trainee.session(), LossScaling.DYNAMIC);
-      scale.restore(new LossScale.State(0x1p26, 7, 0));
+      scale.restore(new LossScale.State(0x1p21, 7, 0));
       TrainingStep step = step(trainee, new Execution(1, xla), scale);
       Map<String, float[]> before = state(trainee);
       List<StepOutcome> outcomes = new ArrayList<>();
@@ -212,9 +212,9 @@ final class LossScaleTest {
         skipped = scale.state().skipped();
         outcomes.add(one(step, batch, accumulated));
       } while (scale.state().skipped() > skipped);
-      assertThat(skipped).isBetween(5L, 20L);
+      assertThat(skipped).isBetween(3L, 15L);
       assertThat(scale.state())
-          .isEqualTo(new LossScale.State(Math.scalb(1.0, (int) (26 - skipped)), 1, skipped));
+          .isEqualTo(new LossScale.State(Math.scalb(1.0, (int) (21 - skipped)), 1, skipped));
       state(trainee)
           .forEach((name, values) -> assertThat(values).as(name).isNotEqualTo(before.get(name)));
       StepOutcome last = outcomes.get(outcomes.size() - 1);
@@ -274,14 +274,6 @@ final class LossScaleTest {
     assertThat(TinyRun.metrics(run)).noneMatch(line -> line.has("loss_scale"));
     assertThat(succeed(float32, "off", "--loss-scale", "off").resolve("adapter_model.safetensors"))
         .hasSameBinaryContentAs(run.resolve("adapter_model.safetensors"));
-
-    Path scaled = succeed(base("plain", WeightDtype.FLOAT16, Map.of()), "float16");
-    assertThat(values(scaled, "loss_scale")).hasSize(10).contains(65536.0);
-    JsonNode state =
-        Json.read(scaled.resolve("checkpoint-10/trainer_state.json")).path("loss_scale");
-    long skipped = Json.read(scaled.resolve("summary.json")).path("skipped_steps").longValue();
-    assertThat(state.path("skipped_steps").longValue()).isEqualTo(skipped);
-    assertThat(state.path("growth_tracker").longValue()).isEqualTo(10 - skipped);
   }
 
   /** A run whose gradients overflow for some steps, killed after two of them. */
@@ -289,6 +281,7 @@ final class LossScaleTest {
   void goesOnWithTheScaleThatItHad() throws IOException {
     Path base = base("plain", WeightDtype.FLOAT16, Map.of());
     Path run = succeed(base, "run");
+    assertThat(TinyRun.metrics(run).get(0).path("loss_scale").doubleValue()).isEqualTo(65536);
     Path file = run.resolve("checkpoint-2/trainer_state.json");
     ObjectNode state = Json.readObject(file);
     ((ObjectNode) state.path("loss_scale")).put("scale", 0x1p18);
@@ -323,18 +316,13 @@ final class LossScaleTest {
     assertThat(run.resolve("adapter_model.safetensors")).hasBinaryContent(adapter);
     assertThat(Json.read(run.resolve("summary.json")).path("skipped_steps").longValue())
         .isEqualTo(skipped);
-  }
 
-  @Test
-  void aCheckpointWithoutItsScaleIsNotGoneOnFrom() throws IOException {
-    Path base = base("plain", WeightDtype.FLOAT16, Map.of());
-    Path run = succeed(base, "run");
-    Path file = run.resolve("checkpoint-10/trainer_state.json");
-    ObjectNode state = Json.readObject(file);
-    state.remove("loss_scale");
-    Json.write(file, state);
+    Path last = run.resolve("checkpoint-10/trainer_state.json");
+    ObjectNode without = Json.readObject(last);
+    without.remove("loss_scale");
+    Json.write(last, without);
     assertThat(train(10, base, run, "--resume").err())
-        .isEqualTo("error: " + file + ": has no \"loss_scale\"\n");
+        .isEqualTo("error: " + last + ": has no \"loss_scale\"\n");
   }
 
   /** What overflows is not the gradient: no scale helps, and the run says so. */

@@ -43,22 +43,39 @@ final class ResumeTest {
 
   @Test
   void aRunKilledSeveralTimesEndsAsOneThatWasNot() throws IOException, InterruptedException {
+    endsAsOneThatWasNotKilled(4);
+  }
+
+  /** Which examples share a row is found anew; blocks are computed again on top of it. */
+  @Test
+  void aPackedRunKilledEndsAsOneThatWasNot() throws IOException, InterruptedException {
+    endsAsOneThatWasNotKilled(2, "--packing", "--buckets=96", "--gradient-checkpointing");
+    assertThat(metrics(directory.resolve("whole")).get(11).path("epoch").doubleValue())
+        .as("all rows seen, and drawn again for the next epoch")
+        .isGreaterThan(2);
+  }
+
+  /** Starts and kills a run so many times. */
+  private void endsAsOneThatWasNotKilled(int starts, String... options)
+      throws IOException, InterruptedException {
     Path whole = directory.resolve("whole");
-    assertThat(run(tiny.train(whole))).isEqualTo(new Outcome(0, ""));
+    assertThat(run(tiny.train(whole, options))).isEqualTo(new Outcome(0, ""));
     Path killed = directory.resolve("killed");
+    String[] resume = Arrays.copyOf(options, options.length + 1);
+    resume[options.length] = "--resume";
 
     Random random = new Random(4);
     int kills = 0;
-    for (int start = 0; start < 4; start++) {
+    for (int start = 0; start < starts; start++) {
       long target = lines(killed) + 1 + random.nextInt(3);
       int delay = random.nextInt(120);
-      kills += killAfter(tiny.train(killed, "--resume"), killed, target, delay) ? 1 : 0;
+      kills += killAfter(tiny.train(killed, resume), killed, target, delay) ? 1 : 0;
     }
     assertThat(kills).as("runs killed before they were done").isGreaterThanOrEqualTo(2);
     assertThat(killed.resolve("adapter_model.safetensors"))
         .as("the run must not be done yet")
         .doesNotExist();
-    Outcome last = run(tiny.train(killed, "--resume"));
+    Outcome last = run(tiny.train(killed, resume));
     assertThat(last).isEqualTo(new Outcome(0, ""));
 
     assertThat(metrics(killed)).hasSize(STEPS + STEPS / 3);
