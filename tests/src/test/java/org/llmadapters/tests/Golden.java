@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -132,6 +133,27 @@ final class Golden implements AutoCloseable {
         matrix("train.attention_mask", index, 5),
         matrix("train.labels", index, 5),
         0);
+  }
+
+  /** The same batch as lines of training data, a line for each row, without what is masked. */
+  String trainingLines(int index) throws IOException {
+    int[][] ids = matrix("train.input_ids", index, 5);
+    int[][] mask = matrix("train.attention_mask", index, 5);
+    int[][] labels = matrix("train.labels", index, 5);
+    StringBuilder lines = new StringBuilder();
+    for (int row = 0; row < ids.length; row++) {
+      List<Integer> rowIds = new ArrayList<>();
+      List<Integer> rowLabels = new ArrayList<>();
+      for (int column = 0; column < ids[row].length; column++) {
+        if (mask[row][column] == 1) {
+          rowIds.add(ids[row][column]);
+          rowLabels.add(labels[row][column]);
+        }
+      }
+      lines.append("{\"input_ids\": ").append(rowIds);
+      lines.append(", \"labels\": ").append(rowLabels).append("}\n");
+    }
+    return lines.toString();
   }
 
   /** Where the U8 tensor called {@code name} is 1; nowhere if there is no such tensor. */

@@ -13,8 +13,8 @@ import org.llmadapters.training.report.RunReport;
  *
  * <pre>
  *   {"ending":"finished","steps":250,"loss":0.021,"eval_loss":0.034,"best_step":200,"best_eval_loss":0.031,
- *    "tokens_per_second":2100.0,"trainable_parameters":74752,"total_parameters":944256,"skipped_steps":3,
- *    "peak_rss_mib":812}
+ *    "tokens_per_second":2100.0,"data_fraction":0.002,"trainable_parameters":74752,
+ *    "total_parameters":944256,"skipped_steps":3,"peak_rss_mib":812}
  * </pre>
  *
  * without the three evaluation losses where nothing was set aside, without {@code skipped_steps}
@@ -48,6 +48,7 @@ public record RunSummary(
               json.put("best_eval_loss", best.evalLoss());
             });
     json.put("tokens_per_second", summary.tokensPerSecond());
+    json.put("data_fraction", summary.dataFraction());
     json.put("trainable_parameters", summary.trainableParameters());
     json.put("total_parameters", summary.totalParameters());
     summary.skippedSteps().ifPresent(skipped -> json.put("skipped_steps", skipped));

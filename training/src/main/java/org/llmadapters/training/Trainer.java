@@ -45,6 +45,7 @@ public final class Trainer {
   private volatile boolean stopRequested;
   private long done;
   private long tokens;
+  private long waitedNanos;
   private OptionalDouble loss = OptionalDouble.empty();
   private OptionalDouble evalLoss = OptionalDouble.empty();
   private EvalProgress progress = EvalProgress.NONE;
@@ -93,6 +94,7 @@ public final class Trainer {
    * @param evalLoss on the validation data at the end
    * @param best the evaluation with the lowest loss
    * @param tokensPerSecond real tokens, compilation and evaluation included
+   * @param dataFraction of the time spent waiting for batches, 0..1
    * @param compiledShapes shapes of batches, each compiled once
    * @param skippedSteps those left out, if the loss scale is dynamic
    */
@@ -103,6 +105,7 @@ public final class Trainer {
       OptionalDouble evalLoss,
       Optional<BestEvaluation> best,
       double tokensPerSecond,
+      double dataFraction,
       int compiledShapes,
       OptionalLong skippedSteps) {}
 
@@ -196,7 +199,7 @@ public final class Trainer {
               trainingLog,
               new DivergenceCheck(output.watching().maxLossRatio(), history.of("loss")));
     }
-    double speed = tokens / seconds(startNanos);
+    double seconds = seconds(startNanos);
     if (ending != Ending.INTERRUPTED) {
       loadBest();
     }
@@ -206,7 +209,8 @@ public final class Trainer {
         loss.orElse(Double.NaN),
         evalLoss,
         progress.best(),
-        speed,
+        tokens / seconds,
+        waitedNanos / 1e9 / seconds,
         step.shapes(),
         skippedSteps());
   }
@@ -238,6 +242,7 @@ public final class Trainer {
       if (outcome == null) {
         outcome = step.applyAccumulated(rate);
       }
+      waitedNanos += dataNanos;
       done++;
       loss = OptionalDouble.of(outcome.loss());
       double seconds = seconds(stepNanos);

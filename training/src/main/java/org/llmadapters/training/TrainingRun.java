@@ -60,6 +60,7 @@ public final class TrainingRun {
    * @param evalLoss on the validation data at the end, if there is any
    * @param best the evaluation with the lowest loss, if there was one
    * @param tokensPerSecond real tokens, compiling included
+   * @param dataFraction of the time spent waiting for data, 0..1
    * @param trainableParameters number of trained values
    * @param totalParameters of the model with its adapter
    * @param skippedSteps steps left out because their gradients overflowed, if the loss scale is
@@ -72,6 +73,7 @@ public final class TrainingRun {
       OptionalDouble evalLoss,
       Optional<BestEvaluation> best,
       double tokensPerSecond,
+      double dataFraction,
       long trainableParameters,
       long totalParameters,
       OptionalLong skippedSteps) {
@@ -139,6 +141,7 @@ public final class TrainingRun {
               result.evalLoss(),
               result.best(),
               result.tokensPerSecond(),
+              result.dataFraction(),
               trainable,
               trainee.totalParameters(),
               result.skippedSteps());

@@ -107,13 +107,14 @@ public final class TrainCommand implements Callable<Integer> {
     PrintWriter out = command.commandLine().getOut();
     out.printf(
         Locale.ROOT,
-        "%s after %d steps%s: loss %.4f%s, %.0f tokens/s, %d trainable parameters of %d (%.3f %%)%n",
+        "%s after %d steps%s: loss %.4f%s, %.0f tokens/s, %.1f %% of the time waiting for data, %d trainable parameters of %d (%.3f %%)%n",
         summary.ending().text(),
         summary.steps(),
         skipped(summary),
         summary.loss(),
         evaluation(summary),
         summary.tokensPerSecond(),
+        100 * summary.dataFraction(),
         summary.trainableParameters(),
         summary.totalParameters(),
         100.0 * summary.trainableParameters() / summary.totalParameters());
