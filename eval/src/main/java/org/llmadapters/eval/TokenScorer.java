@@ -1,20 +1,13 @@
 package org.llmadapters.eval;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.stream.IntStream;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.ModelSession;
@@ -144,34 +137,12 @@ public final class TokenScorer implements AutoCloseable {
    */
   public List<Double> score(List<Sequence> sequences, int batchSize, Listener listener) {
     sequences.forEach(this::requireFits);
-    List<Integer> byLength =
-        IntStream.range(0, sequences.size())
-            .boxed()
-            .sorted(Comparator.comparing(i -> -sequences.get(i).length()))
-            .toList();
     List<Double> sums = new ArrayList<>(Collections.nCopies(sequences.size(), Double.NaN));
-    ExecutorService threads =
-        Executors.newFixedThreadPool(SessionOptions.forThisMachine().replicas());
-    try {
-      List<Future<?>> batches = new ArrayList<>();
-      for (int from = 0; from < byLength.size(); from += batchSize) {
-        List<Integer> numbers = byLength.subList(from, Math.min(from + batchSize, byLength.size()));
-        batches.add(threads.submit(() -> scoreBatch(numbers, sequences, sums, listener)));
-      }
-      for (Future<?> batch : batches) {
-        batch.get();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while scoring", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof UncheckedIOException failed) {
-        throw failed; // the listener's
-      }
-      throw new IllegalStateException("scoring failed: " + e.getCause(), e);
-    } finally {
-      threads.shutdownNow();
-    }
+    LongestFirst.run(
+        sequences.stream().map(Sequence::length).toList(),
+        batchSize,
+        "scoring",
+        numbers -> scoreBatch(numbers, sequences, sums, listener));
     return sums;
   }
 

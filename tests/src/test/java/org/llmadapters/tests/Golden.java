@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.File;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,14 +33,14 @@ final class Golden implements AutoCloseable {
     return Arrays.stream(found).map(File::getName).sorted().toList();
   }
 
-  /** A file or directory below {@code golden/}. */
+  /**
+   * A file or directory below {@code golden/}, where it is kept: a copy in {@code target} may hold
+   * what is not there any more.
+   */
   static Path path(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(Golden.class.getResource("/golden/" + name), name).toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
+    Path path = Path.of("src/test/resources/golden").resolve(name).toAbsolutePath();
+    assertThat(path).exists();
+    return path;
   }
 
   /** All names that begin with {@code prefix}, without it. */

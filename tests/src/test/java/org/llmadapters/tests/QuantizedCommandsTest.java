@@ -70,7 +70,6 @@ final class QuantizedCommandsTest {
                 run,
                 "--prompt",
                 "one",
-                "--ignore-eos",
                 "--max-new-tokens",
                 3))
         .isNotBlank();

@@ -7,8 +7,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.data.Batch;
 import org.llmadapters.training.data.BatchSource;
@@ -42,7 +40,7 @@ public final class Trainer {
   private final Checkpoints checkpoints;
   private final LossScale lossScale;
   private final TrainingStep step;
-  private volatile boolean stopRequested;
+  private final StopRequest stop;
   private long done;
   private long tokens;
   private long waitedNanos;
@@ -55,6 +53,7 @@ public final class Trainer {
    *
    * @param validation examples whose loss is reported and that are not trained on; may be empty
    * @param run fingerprint of the run, stored in its checkpoints
+   * @param stop asked after every step
    */
   Trainer(
       Trainee trainee,
@@ -62,12 +61,14 @@ public final class Trainer {
       BatchSource batches,
       List<Example> validation,
       TrainingOptions.Output output,
-      String run) {
+      String run,
+      StopRequest stop) {
     this.trainee = trainee;
     this.config = config;
     this.batches = batches;
     this.validation = new ValidationLoss(trainee, config, validation);
     this.output = output;
+    this.stop = stop;
     this.checkpoints =
         new Checkpoints(
             output.directory(),
@@ -165,9 +166,7 @@ public final class Trainer {
    * @throws IOException if something cannot be written; names the checkpoint to go on from
    */
   Result train() throws IOException {
-    CountDownLatch finished = new CountDownLatch(1);
-    Thread onExit = new Thread(() -> stop(finished), "save before exit");
-    Runtime.getRuntime().addShutdownHook(onExit);
+    stop.begin();
     try {
       return run();
     } catch (IOException e) {
@@ -177,9 +176,6 @@ public final class Trainer {
                   + " with --resume",
               output.directory(), done, e.getMessage(), checkpoints.names()),
           e);
-    } finally {
-      finished.countDown();
-      removeHook(onExit);
     }
   }
 
@@ -216,7 +212,7 @@ public final class Trainer {
   }
 
   private Ending loop(TrainingLog trainingLog, DivergenceCheck divergence) throws IOException {
-    while (!isDone() && !stopRequested) {
+    while (!isDone() && !stop.isMade()) {
       long stepNanos = System.nanoTime();
       long dataNanos = 0;
       LossScale.State scaled = lossScale.state();
@@ -267,7 +263,7 @@ public final class Trainer {
       }
       boolean best = isEvaluated() && evaluate(trainingLog);
       if (isDone()
-          || stopRequested
+          || stop.isMade()
           || done % output.saving().saveSteps() == 0
           || (best && output.watching().loadBestModelAtEnd())) {
         checkpoints.save(done, trainee, progress, lossScale);
@@ -336,25 +332,5 @@ public final class Trainer {
 
   private static double seconds(long sinceNanos) {
     return Math.max(System.nanoTime() - sinceNanos, 1) / 1e9;
-  }
-
-  /** Called when the process is told to end: lets the loop finish its step and save. */
-  private void stop(CountDownLatch finished) {
-    stopRequested = true;
-    try {
-      if (!finished.await(60, TimeUnit.SECONDS)) {
-        log.warn("the current step did not end in 60 s; the last checkpoint remains");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private static void removeHook(Thread hook) {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      log.debug("the process is ending", e);
-    }
   }
 }

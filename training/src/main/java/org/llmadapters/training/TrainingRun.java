@@ -91,10 +91,19 @@ public final class TrainingRun {
    * @throws FormatException for files that are not what they should be
    */
   public static Summary run(TrainingOptions options) throws IOException {
-    return run(options, RunFile.none());
+    try (StopRequest stop = StopRequest.onExit()) {
+      return run(options, RunFile.none(), stop);
+    }
   }
 
-  public static Summary run(TrainingOptions options, RunFile runFile) throws IOException {
+  /**
+   * The same.
+   *
+   * @param runFile what is written to {@code run.json}
+   * @param stop ends the run after a step, with its state saved
+   */
+  public static Summary run(TrainingOptions options, RunFile runFile, StopRequest stop)
+      throws IOException {
     Path output = options.output().directory();
     check(output, options.output());
     if (options.loop().deterministic()) {
@@ -126,7 +135,8 @@ public final class TrainingRun {
               data.batches(),
               data.validation(),
               options.output(),
-              fingerprint(options, training, data));
+              fingerprint(options, training, data),
+              stop);
       if (!trainer.restore() || !Files.exists(output.resolve(RunFile.NAME))) {
         runFile.write(output);
       }

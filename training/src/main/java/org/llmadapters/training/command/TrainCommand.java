@@ -11,6 +11,7 @@ import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.AdapterKind;
 import org.llmadapters.eval.Compile;
 import org.llmadapters.training.RunFile;
+import org.llmadapters.training.StopRequest;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
 import picocli.CommandLine.Command;
@@ -103,8 +104,14 @@ public final class TrainCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     CommandSpec command = java.util.Objects.requireNonNull(spec);
     TrainingOptions options = options();
-    TrainingRun.Summary summary = TrainingRun.run(options, RunFile.of(command));
-    PrintWriter out = command.commandLine().getOut();
+    try (StopRequest stop = StopRequest.onExit()) {
+      TrainingRun.Summary summary = TrainingRun.run(options, RunFile.of(command), stop);
+      print(summary, command.commandLine().getOut());
+      return summary.finished() ? 0 : 1;
+    }
+  }
+
+  private void print(TrainingRun.Summary summary, PrintWriter out) {
     out.printf(
         Locale.ROOT,
         "%s after %d steps%s: loss %.4f%s, %.0f tokens/s, %.1f %% of the time waiting for data, %d trainable parameters of %d (%.3f %%)%n",
@@ -122,7 +129,7 @@ public final class TrainCommand implements Callable<Integer> {
         summary.finished()
             ? output.directory().toString()
             : "go on with: the same command and --resume");
-    return summary.finished() ? 0 : 1;
+    out.flush();
   }
 
   private static String skipped(TrainingRun.Summary summary) {
