@@ -2,6 +2,7 @@ package org.llmadapters.tests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,10 +17,10 @@ final class QuantizedCommandsTest {
 
   @TempDir Path directory;
 
-  private double perplexity(Path base, Path text) {
+  private static double perplexity(Path base, Path text) throws IOException {
     String out =
         CommandRun.succeed("perplexity", "--model", base, "--data", text, "--max-length", 64);
-    return Double.parseDouble(out.replaceAll("(?s).*perplexity[ =]+([0-9.]+).*", "$1"));
+    return new ObjectMapper().readTree(out).required("perplexity").doubleValue();
   }
 
   @ParameterizedTest

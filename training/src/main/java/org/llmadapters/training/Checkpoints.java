@@ -88,7 +88,7 @@ public final class Checkpoints {
    */
   void save(long step, Trainee trainee, EvalProgress progress, LossScale lossScale)
       throws IOException {
-    try (OutputDirectory output = OutputDirectory.create(path(step), true)) {
+    try (OutputDirectory output = OutputDirectory.create(path(step), true).waitedForAtExit()) {
       List<Weight> state = state(trainee);
       List<SafetensorsWriter.Entry> entries =
           state.stream()
