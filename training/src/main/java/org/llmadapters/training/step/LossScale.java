@@ -107,7 +107,7 @@ public final class LossScale {
     }
     int tracker = state.growthTracker() + 1;
     double doubled = state.scale() * 2;
-    if (tracker == GROWTH_INTERVAL && doubled <= Float.MAX_VALUE) {
+    if (tracker >= GROWTH_INTERVAL && doubled <= Float.MAX_VALUE) {
       state = assigned(new State(doubled, 0, state.skipped()));
     } else {
       state = new State(state.scale(), tracker % GROWTH_INTERVAL, state.skipped());
