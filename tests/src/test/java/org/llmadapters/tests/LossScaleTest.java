@@ -259,10 +259,6 @@ final class LossScaleTest {
     return run;
   }
 
-  private static List<Double> values(Path run, String name) throws IOException {
-    return TinyRun.metrics(run).stream().map(line -> line.path(name).asDouble()).toList();
-  }
-
   /** What --loss-scale off trains is what was trained before there was a scale. */
   @Test
   void onlyAFloat16BaseHasAScale() throws IOException {
