@@ -4,16 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.llmadapters.conversion.BaseModel;
@@ -186,36 +181,13 @@ public final class Generator implements AutoCloseable {
       tokenizer();
     }
     requireFit(prompts, config.maxNewTokens());
-    List<Integer> byLength =
-        IntStream.range(0, prompts.size())
-            .boxed()
-            .sorted(Comparator.comparing(i -> -prompts.get(i).length))
-            .toList();
     List<int[]> results = new ArrayList<>(prompts);
-    ExecutorService threads = Executors.newFixedThreadPool(batchesAtOnce);
-    try {
-      List<Future<?>> batches = new ArrayList<>();
-      for (int from = 0; from < byLength.size(); from += config.batchSize()) {
-        List<Integer> numbers =
-            byLength.subList(from, Math.min(from + config.batchSize(), byLength.size()));
-        batches.add(
-            threads.submit(
-                () -> generateBatch(numbers, prompts, items, results, config, listener)));
-      }
-      for (Future<?> batch : batches) {
-        batch.get();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while generating", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof UncheckedIOException failed) {
-        throw failed; // the listener's
-      }
-      throw new IllegalStateException("generation failed: " + e.getCause(), e);
-    } finally {
-      threads.shutdownNow();
-    }
+    LongestFirst.run(
+        prompts.stream().map(prompt -> prompt.length).toList(),
+        config.batchSize(),
+        batchesAtOnce,
+        "generating",
+        numbers -> generateBatch(numbers, prompts, items, results, config, listener));
     return results;
   }
 

@@ -1,22 +1,15 @@
 package org.llmadapters.eval;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.stream.IntStream;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.compile.ModelSession;
@@ -182,34 +175,14 @@ public final class TokenScorer implements AutoCloseable {
    */
   public List<Double> score(List<Sequence> sequences, int batchSize, Listener listener) {
     sequences.forEach(this::requireFits);
-    List<Integer> byLength =
-        IntStream.range(0, sequences.size())
-            .boxed()
-            .sorted(Comparator.comparing(i -> -sequences.get(i).length()))
-            .toList();
     List<Double> sums = new ArrayList<>(Collections.nCopies(sequences.size(), Double.NaN));
-    ExecutorService threads = Executors.newFixedThreadPool(batchesAtOnce);
-    try {
-      List<Future<?>> batches = new ArrayList<>();
-      for (int from = 0; from < byLength.size(); from += batchSize) {
-        List<Integer> numbers = byLength.subList(from, Math.min(from + batchSize, byLength.size()));
-        int size = sequences.size() < batchSize ? numbers.size() : batchSize;
-        batches.add(threads.submit(() -> scoreBatch(numbers, sequences, size, sums, listener)));
-      }
-      for (Future<?> batch : batches) {
-        batch.get();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while scoring", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof UncheckedIOException failed) {
-        throw failed; // the listener's
-      }
-      throw new IllegalStateException("scoring failed: " + e.getCause(), e);
-    } finally {
-      threads.shutdownNow();
-    }
+    int fullSize = Math.min(batchSize, sequences.size());
+    LongestFirst.run(
+        sequences.stream().map(Sequence::length).toList(),
+        batchSize,
+        batchesAtOnce,
+        "scoring",
+        numbers -> scoreBatch(numbers, sequences, fullSize, sums, listener));
     return sums;
   }
 

@@ -310,6 +310,28 @@ final class EvaluateScoringTest extends EvaluateFixture {
         own);
   }
 
+  @Test
+  void aTemplateFileThatHasChangedIsNotGoneOnWith() throws IOException {
+    Path template = directory.resolve("template.json");
+    String text =
+        "{\"prompt_input\": \"{instruction} {input} >\\n\", \"prompt_no_input\":"
+            + " \"{instruction} >\\n\", \"response_split\": \">\"}";
+    Files.writeString(template, text);
+    Object[] line = scored("--task", "openbookqa", "--choices", "option", "--template", template);
+    assertThat(evaluate(line)).as(err.toString()).isZero();
+    Files.writeString(template, text.replace("\"{instruction} >", "\"so: {instruction} >"));
+    Object[] resumed =
+        scored("--task", "openbookqa", "--choices", "option", "--template", template, "--resume");
+    assertFails(
+        output.resolve("settings.json")
+            + ": 1 setting of the evaluation to go on with differs\n"
+            + "  template.prompt_no_input: was \"{instruction} >\\n\", is \"so: {instruction} >\\n\" now\n"
+            + "Evaluate with the same settings, or into another folder",
+        resumed);
+    Files.writeString(template, text);
+    assertThat(evaluate(resumed)).as(err.toString()).isZero();
+  }
+
   /** The template ends a line, so a choice follows it as it is. */
   @Test
   void choicesOfAnInstructionFollowTheTemplate() throws IOException {

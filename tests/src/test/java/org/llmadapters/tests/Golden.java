@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.File;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -33,14 +33,14 @@ final class Golden implements AutoCloseable {
     return Arrays.stream(found).map(File::getName).sorted().toList();
   }
 
-  /** A file or directory below {@code golden/}. */
+  /**
+   * A file or directory below {@code golden/}, where it is kept: a copy in {@code target} may hold
+   * what is not there any more.
+   */
   static Path path(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(Golden.class.getResource("/golden/" + name), name).toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
+    Path path = Path.of("src/test/resources/golden").resolve(name).toAbsolutePath();
+    assertThat(path).exists();
+    return path;
   }
 
   /** All names that begin with {@code prefix}, without it. */
@@ -132,6 +132,27 @@ final class Golden implements AutoCloseable {
         matrix("train.attention_mask", index, 5),
         matrix("train.labels", index, 5),
         0);
+  }
+
+  /** The same batch as lines of training data, a line for each row, without what is masked. */
+  String trainingLines(int index) throws IOException {
+    int[][] ids = matrix("train.input_ids", index, 5);
+    int[][] mask = matrix("train.attention_mask", index, 5);
+    int[][] labels = matrix("train.labels", index, 5);
+    StringBuilder lines = new StringBuilder();
+    for (int row = 0; row < ids.length; row++) {
+      List<Integer> rowIds = new ArrayList<>();
+      List<Integer> rowLabels = new ArrayList<>();
+      for (int column = 0; column < ids[row].length; column++) {
+        if (mask[row][column] == 1) {
+          rowIds.add(ids[row][column]);
+          rowLabels.add(labels[row][column]);
+        }
+      }
+      lines.append("{\"input_ids\": ").append(rowIds);
+      lines.append(", \"labels\": ").append(rowLabels).append("}\n");
+    }
+    return lines.toString();
   }
 
   /** Where the U8 tensor called {@code name} is 1; nowhere if there is no such tensor. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,6 +110,54 @@ final class PackingCommandTest {
             + " --group-by-length\n",
         "--packing",
         "--group-by-length");
+  }
+
+  @Test
+  void rejectsDataThatIsNotKnownBeforeTheFirstStep() {
+    String data = "--data=" + shared.resolve("data.jsonl");
+    assertUsageError(
+        "error: --packing and --group-by-length need all examples in memory; leave out"
+            + " --streaming\n",
+        "--packing",
+        "--streaming",
+        "--max-steps=1");
+    assertUsageError(
+        "error: --packing fills rows with every example once in each epoch; give --data without"
+            + " weights\n",
+        "--packing",
+        data + "=2");
+  }
+
+  /** Beyond 32 tokens in a row this model turns all positions of the row otherwise. */
+  @Test
+  void rejectsRowsWhosePositionsWouldStretch() throws IOException {
+    Path checkpoint = directory.resolve("checkpoint");
+    Files.createDirectory(checkpoint);
+    Files.copy(
+        Golden.path("llama/base").resolve("model.safetensors"),
+        checkpoint.resolve("model.safetensors"));
+    ObjectNode config =
+        (ObjectNode) JSON.readTree(Golden.path("llama/base").resolve("config.json").toFile());
+    config.put("max_position_embeddings", 32);
+    config.set("rope_scaling", JSON.readTree("{\"rope_type\": \"dynamic\", \"factor\": 2.0}"));
+    JSON.writeValue(checkpoint.resolve("config.json").toFile(), config);
+    Path base = directory.resolve("base");
+    CommandRun.succeed("convert", "--checkpoint", checkpoint, "--output", base);
+
+    Path run = directory.resolve("run");
+    Object[] line = train(run, "--packing", "--buckets=8,36", "--max-steps=1");
+    line[1] = "--model=" + base;
+    assertThat(CommandRun.of(line))
+        .isEqualTo(
+            new CommandRun(
+                2,
+                "",
+                "error: --packing makes rows of 36 tokens, but with dynamic RoPE scaling positions"
+                    + " change in rows of more than 32; set --cutoff-len and --buckets to 32 or"
+                    + " less\n"));
+    line = train(run, "--packing", "--buckets=8,32", "--max-steps=1");
+    line[1] = "--model=" + base;
+    CommandRun.succeed(line);
   }
 
   @Test

@@ -43,22 +43,39 @@ final class ResumeTest {
 
   @Test
   void aRunKilledSeveralTimesEndsAsOneThatWasNot() throws IOException, InterruptedException {
+    endsAsOneThatWasNotKilled(4);
+  }
+
+  /** Which examples share a row is found anew; blocks are computed again on top of it. */
+  @Test
+  void aPackedRunKilledEndsAsOneThatWasNot() throws IOException, InterruptedException {
+    endsAsOneThatWasNotKilled(2, "--packing", "--buckets=96", "--gradient-checkpointing");
+    assertThat(metrics(directory.resolve("whole")).get(11).path("epoch").doubleValue())
+        .as("all rows seen, and drawn again for the next epoch")
+        .isGreaterThan(2);
+  }
+
+  /** Starts and kills a run so many times. */
+  private void endsAsOneThatWasNotKilled(int starts, String... options)
+      throws IOException, InterruptedException {
     Path whole = directory.resolve("whole");
-    assertThat(run(tiny.train(whole))).isEqualTo(new Outcome(0, ""));
+    assertThat(run(tiny.train(whole, options))).isEqualTo(new Outcome(0, ""));
     Path killed = directory.resolve("killed");
+    String[] resume = Arrays.copyOf(options, options.length + 1);
+    resume[options.length] = "--resume";
 
     Random random = new Random(4);
     int kills = 0;
-    for (int start = 0; start < 4; start++) {
+    for (int start = 0; start < starts; start++) {
       long target = lines(killed) + 1 + random.nextInt(3);
       int delay = random.nextInt(120);
-      kills += killAfter(tiny.train(killed, "--resume"), killed, target, delay) ? 1 : 0;
+      kills += killAfter(tiny.train(killed, resume), killed, target, delay) ? 1 : 0;
     }
     assertThat(kills).as("runs killed before they were done").isGreaterThanOrEqualTo(2);
     assertThat(killed.resolve("adapter_model.safetensors"))
         .as("the run must not be done yet")
         .doesNotExist();
-    Outcome last = run(tiny.train(killed, "--resume"));
+    Outcome last = run(tiny.train(killed, resume));
     assertThat(last).isEqualTo(new Outcome(0, ""));
 
     assertThat(metrics(killed)).hasSize(STEPS + STEPS / 3);
@@ -87,11 +104,7 @@ final class ResumeTest {
       throws IOException, InterruptedException {
     Process child = tiny.start(arguments);
     try {
-      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
-      while (child.isAlive() && lines(output) < lines) {
-        assertThat(System.nanoTime()).as(Files.readString(tiny.childLog())).isLessThan(deadline);
-        Thread.sleep(2);
-      }
+      waitForLines(child, output, lines);
       boolean exited = child.waitFor(millis, TimeUnit.MILLISECONDS);
       if (exited) {
         assertThat(child.exitValue()).as(Files.readString(tiny.childLog())).isZero();
@@ -100,6 +113,51 @@ final class ResumeTest {
     } finally {
       child.destroyForcibly().waitFor(); // SIGKILL: no shutdown hook saves anything
     }
+  }
+
+  /** Waits until a run's metrics have so many lines, or it has ended. */
+  private void waitForLines(Process child, Path output, long lines)
+      throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
+    while (child.isAlive() && lines(output) < lines) {
+      assertThat(System.nanoTime()).as(Files.readString(tiny.childLog())).isLessThan(deadline);
+      Thread.sleep(2);
+    }
+  }
+
+  /** Ctrl-C: the step is finished, the state saved, and the user told how to go on. */
+  @Test
+  void aRunThatIsInterruptedSavesItsStateFirst() throws IOException, InterruptedException {
+    String[] options = {"--save-steps=1000", "--eval-steps=1000"};
+    Path whole = directory.resolve("whole");
+    assertThat(run(tiny.train(whole, options))).isEqualTo(new Outcome(0, ""));
+    Path interrupted = directory.resolve("interrupted");
+    Process child = tiny.start(tiny.train(interrupted, options));
+    try {
+      waitForLines(child, interrupted, 2);
+      assertThat(new ProcessBuilder("kill", "-INT", "" + child.pid()).start().waitFor()).isZero();
+      assertThat(child.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      child.destroyForcibly();
+    }
+    assertThat(child.exitValue()).as("as of any program that SIGINT ends").isEqualTo(130);
+    long done = lines(interrupted);
+    assertThat(done).isBetween(2L, STEPS - 1L);
+    assertThat(TinyRun.json(interrupted.resolve("summary.json")).path("ending").asText())
+        .isEqualTo("interrupted");
+    assertThat(Files.readString(tiny.childLog()))
+        .contains("interrupted after " + done + " steps")
+        .containsPattern(", [0-9.]+ % of the time waiting for data, ")
+        .contains("go on with: the same command and --resume");
+    assertThat(TinyRun.json(whole.resolve("summary.json")).path("data_fraction").doubleValue())
+        .isBetween(0.0, 1.0);
+    assertThat(interrupted.resolve("checkpoint-" + done)).isDirectory();
+    assertThat(interrupted.resolve("adapter_model.safetensors")).doesNotExist();
+
+    List<String> resumed = tiny.train(interrupted, options);
+    resumed.add("--resume");
+    assertThat(run(resumed)).isEqualTo(new Outcome(0, ""));
+    assertSameResult(interrupted, whole);
   }
 
   /** The best adapter is kept through it all. Takes minutes. */

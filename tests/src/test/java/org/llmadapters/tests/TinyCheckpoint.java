@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.conversion.hf.HfConfig;
@@ -19,6 +20,17 @@ final class TinyCheckpoint {
 
   /** Writes a checkpoint of {@code config} with weights of {@code dtype} to {@code directory}. */
   static Path write(Path directory, ModelConfig config, WeightDtype dtype) throws IOException {
+    return write(directory, config, dtype, Map.of());
+  }
+
+  /**
+   * The same with some weights multiplied.
+   *
+   * @param factors by names
+   */
+  static Path write(
+      Path directory, ModelConfig config, WeightDtype dtype, Map<String, Float> factors)
+      throws IOException {
     Files.createDirectories(directory);
     Json.write(directory.resolve(HfConfig.FILE), HfConfig.toJson(config, dtype));
     List<Weight> weights = Architecture.build(config, dtype).weights();
@@ -31,7 +43,12 @@ final class TinyCheckpoint {
         SafetensorsWriter.create(
             directory.resolve("model.safetensors"), entries, SafetensorsWriter.METADATA)) {
       for (Weight weight : weights) {
-        writer.write(weight.name(), values(weight, random));
+        float[] values = values(weight, random);
+        float factor = factors.getOrDefault(weight.name(), 1f);
+        for (int i = 0; i < values.length; i++) {
+          values[i] *= factor;
+        }
+        writer.write(weight.name(), values);
       }
       writer.commit();
     }

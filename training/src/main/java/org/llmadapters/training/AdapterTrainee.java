@@ -24,6 +24,7 @@ import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.block.BaseGraph;
 import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.optimizer.FactorRates;
 import org.llmadapters.training.step.ReplicatedFunction;
 import org.tensorflow.Operand;
@@ -230,6 +231,11 @@ public final class AdapterTrainee implements Trainee {
   @Override
   public List<Weight> kept() {
     return adapted.variables();
+  }
+
+  @Override
+  public WeightDtype dtype() {
+    return base.dtype();
   }
 
   @Override

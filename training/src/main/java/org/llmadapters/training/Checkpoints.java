@@ -26,6 +26,7 @@ import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.optimizer.Optimizer;
+import org.llmadapters.training.step.LossScale;
 
 /**
  * The checkpoints of a run, one folder each:
@@ -37,6 +38,8 @@ import org.llmadapters.training.optimizer.Optimizer;
  *     trainer_state.json   updates done, the fingerprint of the run, and the best evaluation so far:
  *                          {"step": 50, "run": "...", "best_step": 40, "best_eval_loss": 1.2,
  *                           "evaluations_without_improvement": 1}
+ *                          and, with a dynamic loss scale,
+ *                          "loss_scale": {"scale": 32768.0, "growth_tracker": 7, "skipped_steps": 1}
  * </pre>
  *
  * <p>A folder appears under its name only when it is whole, so whatever has that name can be
@@ -50,6 +53,11 @@ public final class Checkpoints {
   private static final String BEST_STEP = "best_step";
   private static final String BEST_EVAL_LOSS = "best_eval_loss";
   private static final String WITHOUT_IMPROVEMENT = "evaluations_without_improvement";
+
+  private static final String LOSS_SCALE = "loss_scale";
+  private static final String SCALE = "scale";
+  private static final String GROWTH_TRACKER = "growth_tracker";
+  private static final String SKIPPED_STEPS = "skipped_steps";
 
   private final Path directory;
   private final String run;
@@ -75,11 +83,12 @@ public final class Checkpoints {
   }
 
   /**
-   * Saves what {@code trainee} holds after {@code step} updates, and deletes the oldest checkpoints
-   * beyond the limit.
+   * Saves what {@code trainee} holds after {@code step} updates, and the loss scale, and deletes
+   * the oldest checkpoints beyond the limit.
    */
-  void save(long step, Trainee trainee, EvalProgress progress) throws IOException {
-    try (OutputDirectory output = OutputDirectory.create(path(step), true)) {
+  void save(long step, Trainee trainee, EvalProgress progress, LossScale lossScale)
+      throws IOException {
+    try (OutputDirectory output = OutputDirectory.create(path(step), true).waitedForAtExit()) {
       List<Weight> state = state(trainee);
       List<SafetensorsWriter.Entry> entries =
           state.stream()
@@ -107,6 +116,12 @@ public final class Checkpoints {
                 trainerState.put(BEST_EVAL_LOSS, best.evalLoss());
               });
       trainerState.put(WITHOUT_IMPROVEMENT, progress.withoutImprovement());
+      if (lossScale.isDynamic()) {
+        ObjectNode scale = trainerState.putObject(LOSS_SCALE);
+        scale.put(SCALE, lossScale.state().scale());
+        scale.put(GROWTH_TRACKER, lossScale.state().growthTracker());
+        scale.put(SKIPPED_STEPS, lossScale.state().skipped());
+      }
       Json.write(output.path().resolve(TRAINER_STATE), trainerState);
       output.commit();
     }
@@ -186,6 +201,30 @@ public final class Checkpoints {
     }
     trainee.session().assign(values);
     return progress;
+  }
+
+  /**
+   * Puts the loss scale after {@code step} updates into {@code lossScale}, if it is dynamic.
+   *
+   * @throws FormatException if the checkpoint has none
+   */
+  void restore(long step, LossScale lossScale) throws IOException {
+    if (!lossScale.isDynamic()) {
+      return;
+    }
+    Path file = path(step).resolve(TRAINER_STATE);
+    JsonFields fields = JsonFields.of(file, Json.readObject(file));
+    JsonFields scale =
+        fields
+            .object(LOSS_SCALE)
+            .orElseThrow(() -> new FormatException(file, "has no \"%s\"", LOSS_SCALE));
+    lossScale.restore(
+        scale.build(
+            () ->
+                new LossScale.State(
+                    scale.requireDouble(SCALE),
+                    scale.requireInt(GROWTH_TRACKER),
+                    scale.requireInt(SKIPPED_STEPS))));
   }
 
   private static EvalProgress progress(JsonFields fields) {

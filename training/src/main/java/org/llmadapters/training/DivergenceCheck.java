@@ -34,8 +34,19 @@ final class DivergenceCheck {
     values.forEach(this::add);
   }
 
-  /** Adds a loss; gives the median of the last 10, or NaN before there are as many. */
+  /** Takes note of a step that was left out, whose loss may be anything. */
+  void skip(StepOutcome outcome) {
+    add(outcome.loss());
+  }
+
+  /**
+   * Adds a loss, if it is a number: others are those of steps left out. Gives the median of the
+   * last 10, or NaN before there are as many.
+   */
   private double add(double loss) {
+    if (!Double.isFinite(loss)) {
+      return Double.NaN;
+    }
     if (last.isEmpty()) {
       lowest = loss;
     }
@@ -74,9 +85,10 @@ final class DivergenceCheck {
       throw new IllegalStateException(
           String.format(
               Locale.ROOT,
-              "step %d: the median loss of the last %d steps is %.4g, over %s times the lowest so far,"
-                  + " %.4g: the run diverges; its checkpoints are untouched. Lower --learning-rate,"
-                  + " add --warmup-steps, or let it go on with --resume --max-loss-ratio 0",
+              "step %d: the median loss of the last %d steps is %.4g, over %s times the lowest so"
+                  + " far, %.4g: the run diverges; its checkpoints are untouched. Lower"
+                  + " --learning-rate, add --warmup-steps, or let it go on with --resume"
+                  + " --max-loss-ratio 0",
               step,
               STEPS,
               median,

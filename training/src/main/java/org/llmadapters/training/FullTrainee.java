@@ -91,6 +91,11 @@ public final class FullTrainee implements Trainee {
   }
 
   @Override
+  public WeightDtype dtype() {
+    return dtype;
+  }
+
+  @Override
   public long totalParameters() {
     return graph.weights().stream().mapToLong(Weight::elements).sum();
   }

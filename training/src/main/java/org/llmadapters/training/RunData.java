@@ -295,6 +295,10 @@ final class RunData implements Closeable {
                   options.shuffleBuffer())
               .toString(),
           StandardCharsets.UTF_8);
+      if (options.chatTemplate().isPresent()
+          && Files.isRegularFile(Path.of(options.chatTemplate().get()))) {
+        hasher.putBytes(Files.readAllBytes(Path.of(options.chatTemplate().get())));
+      }
       for (DataFile file : options.files()) {
         hasher.putLong(Files.size(file.file()));
         try (InputStream bytes = Files.newInputStream(file.file())) {

@@ -13,12 +13,13 @@ import org.llmadapters.training.report.RunReport;
  *
  * <pre>
  *   {"ending":"finished","steps":250,"loss":0.021,"eval_loss":0.034,"best_step":200,"best_eval_loss":0.031,
- *    "tokens_per_second":2100.0,"trainable_parameters":74752,"total_parameters":944256,"peak_rss_mib":812}
+ *    "tokens_per_second":2100.0,"data_fraction":0.002,"trainable_parameters":74752,
+ *    "total_parameters":944256,"skipped_steps":3,"peak_rss_mib":812}
  * </pre>
  *
- * without the three evaluation losses where nothing was set aside, and without {@code peak_rss_mib}
- * where the system does not tell. Of a run that failed it is {@code
- * {"ending":"failed","reason":"..."}}.
+ * without the three evaluation losses where nothing was set aside, without {@code skipped_steps}
+ * where the loss scale is not dynamic, and without {@code peak_rss_mib} where the system does not
+ * tell. Of a run that failed it is {@code {"ending":"failed","reason":"..."}}.
  *
  * @param tokensPerSecond real tokens, compiling included
  * @param trainableParameters number of trained values
@@ -47,8 +48,10 @@ public record RunSummary(
               json.put("best_eval_loss", best.evalLoss());
             });
     json.put("tokens_per_second", summary.tokensPerSecond());
+    json.put("data_fraction", summary.dataFraction());
     json.put("trainable_parameters", summary.trainableParameters());
     json.put("total_parameters", summary.totalParameters());
+    summary.skippedSteps().ifPresent(skipped -> json.put("skipped_steps", skipped));
     PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
     Json.write(folder.resolve(NAME), json);
   }

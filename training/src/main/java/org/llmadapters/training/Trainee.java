@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.ModelSession;
+import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.training.step.ReplicatedFunction;
 
 /**
@@ -33,6 +34,9 @@ public interface Trainee extends AutoCloseable {
   default List<Weight> kept() {
     return variables();
   }
+
+  /** What the model computes with. */
+  WeightDtype dtype();
 
   /** Parameters of the whole model, adapter included. */
   long totalParameters();

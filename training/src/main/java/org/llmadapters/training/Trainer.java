@@ -7,8 +7,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.data.Batch;
 import org.llmadapters.training.data.BatchSource;
@@ -17,6 +15,7 @@ import org.llmadapters.training.metrics.EvalMetrics;
 import org.llmadapters.training.metrics.MetricsHistory;
 import org.llmadapters.training.metrics.MetricsWriter;
 import org.llmadapters.training.metrics.StepMetrics;
+import org.llmadapters.training.step.LossScale;
 import org.llmadapters.training.step.StepOutcome;
 import org.llmadapters.training.step.TokenBatch;
 import org.llmadapters.training.step.TrainingStep;
@@ -39,10 +38,12 @@ public final class Trainer {
   private final ValidationLoss validation;
   private final TrainingOptions.Output output;
   private final Checkpoints checkpoints;
+  private final LossScale lossScale;
   private final TrainingStep step;
-  private volatile boolean stopRequested;
+  private final StopRequest stop;
   private long done;
   private long tokens;
+  private long waitedNanos;
   private OptionalDouble loss = OptionalDouble.empty();
   private OptionalDouble evalLoss = OptionalDouble.empty();
   private EvalProgress progress = EvalProgress.NONE;
@@ -52,6 +53,7 @@ public final class Trainer {
    *
    * @param validation examples whose loss is reported and that are not trained on; may be empty
    * @param run fingerprint of the run, stored in its checkpoints
+   * @param stop asked after every step
    */
   Trainer(
       Trainee trainee,
@@ -59,12 +61,14 @@ public final class Trainer {
       BatchSource batches,
       List<Example> validation,
       TrainingOptions.Output output,
-      String run) {
+      String run,
+      StopRequest stop) {
     this.trainee = trainee;
     this.config = config;
     this.batches = batches;
     this.validation = new ValidationLoss(trainee, config, validation);
     this.output = output;
+    this.stop = stop;
     this.checkpoints =
         new Checkpoints(
             output.directory(),
@@ -72,12 +76,14 @@ public final class Trainer {
             output.saving().saveTotalLimit(),
             output.watching().loadBestModelAtEnd(),
             config.optimizer().optimizer());
+    this.lossScale = new LossScale(trainee.session(), config.lossScaling());
     this.step =
         new TrainingStep(
             trainee.session(),
             config.computation(trainee.training()),
             config.optimizer(),
-            config.execution());
+            config.execution(),
+            lossScale);
   }
 
   /**
@@ -89,7 +95,9 @@ public final class Trainer {
    * @param evalLoss on the validation data at the end
    * @param best the evaluation with the lowest loss
    * @param tokensPerSecond real tokens, compilation and evaluation included
+   * @param dataFraction of the time spent waiting for batches, 0..1
    * @param compiledShapes shapes of batches, each compiled once
+   * @param skippedSteps those left out, if the loss scale is dynamic
    */
   record Result(
       long steps,
@@ -98,7 +106,9 @@ public final class Trainer {
       OptionalDouble evalLoss,
       Optional<BestEvaluation> best,
       double tokensPerSecond,
-      int compiledShapes) {}
+      double dataFraction,
+      int compiledShapes,
+      OptionalLong skippedSteps) {}
 
   /**
    * Puts the state of the checkpoint to go on from into the trainee.
@@ -126,6 +136,7 @@ public final class Trainer {
           folder + ": has no checkpoint-" + start + "; it has: " + checkpoints.names());
     }
     progress = checkpoints.restore(start, trainee);
+    checkpoints.restore(start, lossScale);
     requireBest(start);
     checkpoints.deleteAfter(start);
     done = start;
@@ -155,9 +166,7 @@ public final class Trainer {
    * @throws IOException if something cannot be written; names the checkpoint to go on from
    */
   Result train() throws IOException {
-    CountDownLatch finished = new CountDownLatch(1);
-    Thread onExit = new Thread(() -> stop(finished), "save before exit");
-    Runtime.getRuntime().addShutdownHook(onExit);
+    stop.begin();
     try {
       return run();
     } catch (IOException e) {
@@ -167,9 +176,6 @@ public final class Trainer {
                   + " with --resume",
               output.directory(), done, e.getMessage(), checkpoints.names()),
           e);
-    } finally {
-      finished.countDown();
-      removeHook(onExit);
     }
   }
 
@@ -189,19 +195,28 @@ public final class Trainer {
               trainingLog,
               new DivergenceCheck(output.watching().maxLossRatio(), history.of("loss")));
     }
-    double speed = tokens / seconds(startNanos);
+    double seconds = seconds(startNanos);
     if (ending != Ending.INTERRUPTED) {
       loadBest();
     }
     return new Result(
-        done, ending, loss.orElse(Double.NaN), evalLoss, progress.best(), speed, step.shapes());
+        done,
+        ending,
+        loss.orElse(Double.NaN),
+        evalLoss,
+        progress.best(),
+        tokens / seconds,
+        waitedNanos / 1e9 / seconds,
+        step.shapes(),
+        skippedSteps());
   }
 
   private Ending loop(TrainingLog trainingLog, DivergenceCheck divergence) throws IOException {
-    while (!isDone() && !stopRequested) {
+    while (!isDone() && !stop.isMade()) {
       long stepNanos = System.nanoTime();
       long dataNanos = 0;
-      UpdateRate rate = new UpdateRate(done + 1, config.schedule().at(done));
+      LossScale.State scaled = lossScale.state();
+      UpdateRate rate = rate();
       long before = tokens;
       StepOutcome outcome = null;
       for (int micro = 0; micro < config.accumulation(); micro++) {
@@ -223,6 +238,7 @@ public final class Trainer {
       if (outcome == null) {
         outcome = step.applyAccumulated(rate);
       }
+      waitedNanos += dataNanos;
       done++;
       loss = OptionalDouble.of(outcome.loss());
       double seconds = seconds(stepNanos);
@@ -234,23 +250,44 @@ public final class Trainer {
               rate.learningRate(),
               outcome.gradNorm(),
               outcome.tokens(),
+              lossScale.isOn() ? OptionalDouble.of(scaled.scale()) : OptionalDouble.empty(),
               new StepMetrics.Cost(
                   (tokens - before) / seconds,
                   dataNanos / 1e9 / seconds,
                   ProcessStatus.mebibytes("VmRSS"))));
-      divergence.require(outcome, done);
+      if (lossScale.state().skipped() > scaled.skipped()) {
+        divergence.skip(outcome);
+        lossScale.requireEnough(done);
+      } else {
+        divergence.require(outcome, done);
+      }
       boolean best = isEvaluated() && evaluate(trainingLog);
       if (isDone()
-          || stopRequested
+          || stop.isMade()
           || done % output.saving().saveSteps() == 0
           || (best && output.watching().loadBestModelAtEnd())) {
-        checkpoints.save(done, trainee, progress);
+        checkpoints.save(done, trainee, progress, lossScale);
       }
     }
     if (done == config.totalSteps()) {
       return Ending.FINISHED;
     }
     return isDone() ? Ending.STOPPED_EARLY : Ending.INTERRUPTED;
+  }
+
+  /**
+   * Of the next update: as in transformers' Trainer, a step left out is a step of the run, but
+   * neither of the schedule nor of the optimizer.
+   */
+  private UpdateRate rate() {
+    long updates = done - lossScale.state().skipped();
+    return new UpdateRate(updates + 1, config.schedule().at(updates));
+  }
+
+  private OptionalLong skippedSteps() {
+    return lossScale.isDynamic()
+        ? OptionalLong.of(lossScale.state().skipped())
+        : OptionalLong.empty();
   }
 
   /** Whether there is nothing left to do. */
@@ -295,25 +332,5 @@ public final class Trainer {
 
   private static double seconds(long sinceNanos) {
     return Math.max(System.nanoTime() - sinceNanos, 1) / 1e9;
-  }
-
-  /** Called when the process is told to end: lets the loop finish its step and save. */
-  private void stop(CountDownLatch finished) {
-    stopRequested = true;
-    try {
-      if (!finished.await(60, TimeUnit.SECONDS)) {
-        log.warn("the current step did not end in 60 s; the last checkpoint remains");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private static void removeHook(Thread hook) {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      log.debug("the process is ending", e);
-    }
   }
 }

@@ -4,6 +4,7 @@ import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.BatchConfig;
 import org.llmadapters.training.optimizer.LearningRateSchedule;
 import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.LossScaling;
 import org.llmadapters.training.step.ReplicatedFunction;
 
 /**
@@ -15,6 +16,7 @@ import org.llmadapters.training.step.ReplicatedFunction;
  * @param optimizer the update
  * @param schedule the learning rate of each update
  * @param execution replicas and XLA
+ * @param lossScaling for the dtype of the model
  */
 record TrainingConfig(
     BatchConfig batch,
@@ -22,7 +24,8 @@ record TrainingConfig(
     long totalSteps,
     OptimizerConfig optimizer,
     LearningRateSchedule schedule,
-    ReplicatedFunction.Execution execution) {
+    ReplicatedFunction.Execution execution,
+    LossScaling lossScaling) {
 
   TrainingConfig {
     if (accumulation < 1) {

@@ -55,6 +55,7 @@ final class TrainingLog implements Closeable {
     values.put("train/loss", step.loss());
     values.put("train/learning_rate", step.learningRate());
     values.put("train/grad_norm", step.gradNorm());
+    step.lossScale().ifPresent(scale -> values.put("train/loss_scale", scale));
     values.put("train/epoch", step.epoch());
     values.put("train/tokens_per_second", step.cost().tokensPerSecond());
     values.put("train/data_fraction", step.cost().dataFraction());

@@ -14,6 +14,7 @@ import org.llmadapters.training.data.Arrangement;
 import org.llmadapters.training.data.Buckets;
 import org.llmadapters.training.optimizer.LearningRateSchedule;
 import org.llmadapters.training.optimizer.OptimizerConfig;
+import org.llmadapters.training.step.LossScaling;
 import org.llmadapters.training.step.StepMemory;
 
 /**
@@ -27,6 +28,7 @@ import org.llmadapters.training.step.StepMemory;
  * @param output where everything goes, and how the run is watched
  * @param compile whether XLA compiles the step
  * @param memory what takes less memory
+ * @param lossScaling by what the loss is multiplied before it is differentiated
  */
 public record TrainingOptions(
     Model model,
@@ -36,9 +38,10 @@ public record TrainingOptions(
     Schedule schedule,
     Output output,
     Compile compile,
-    StepMemory memory) {
+    StepMemory memory,
+    LossScaling lossScaling) {
 
-  /** Training that takes the memory it needs to be fast. */
+  /** Training that takes the memory it needs to be fast, with a loss scale where it is needed. */
   public TrainingOptions(
       Model model,
       Data data,
@@ -47,7 +50,16 @@ public record TrainingOptions(
       Schedule schedule,
       Output output,
       Compile compile) {
-    this(model, data, loop, optimizer, schedule, output, compile, StepMemory.defaults());
+    this(
+        model,
+        data,
+        loop,
+        optimizer,
+        schedule,
+        output,
+        compile,
+        StepMemory.defaults(),
+        LossScaling.AUTO);
   }
 
   public TrainingOptions {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.conversion.BaseModel;
 import org.llmadapters.conversion.hf.HfConfig;
@@ -19,6 +20,7 @@ import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.OpDeterminism;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.ModelConfig;
+import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.rewrite.Sites;
 import org.llmadapters.training.optimizer.FactorRates;
 import org.llmadapters.training.report.RunReport;
@@ -54,8 +56,11 @@ public final class TrainingRun {
    * @param evalLoss on the validation data at the end, if there is any
    * @param best the evaluation with the lowest loss, if there was one
    * @param tokensPerSecond real tokens, compiling included
+   * @param dataFraction of the time spent waiting for data, 0..1
    * @param trainableParameters number of trained values
    * @param totalParameters of the model with its adapter
+   * @param skippedSteps steps left out because their gradients overflowed, if the loss scale is
+   *     dynamic
    */
   public record Summary(
       long steps,
@@ -64,8 +69,10 @@ public final class TrainingRun {
       OptionalDouble evalLoss,
       Optional<BestEvaluation> best,
       double tokensPerSecond,
+      double dataFraction,
       long trainableParameters,
-      long totalParameters) {
+      long totalParameters,
+      OptionalLong skippedSteps) {
 
     /** Whether the result is there; false after an interruption: resume to go on. */
     public boolean finished() {
@@ -80,10 +87,25 @@ public final class TrainingRun {
    * @throws FormatException for files that are not what they should be
    */
   public static Summary run(TrainingOptions options) throws IOException {
-    return run(options, SessionOptions.forThisMachine(), RunFile.none());
+    return run(options, SessionOptions.forThisMachine());
   }
 
-  public static Summary run(TrainingOptions options, SessionOptions session, RunFile runFile)
+  /** The same on the device of {@code session}. */
+  public static Summary run(TrainingOptions options, SessionOptions session) throws IOException {
+    try (StopRequest stop = StopRequest.onExit()) {
+      return run(options, session, RunFile.none(), stop);
+    }
+  }
+
+  /**
+   * The same.
+   *
+   * @param session the sessions of the run
+   * @param runFile what is written to {@code run.json}
+   * @param stop ends the run after a step, with its state saved
+   */
+  public static Summary run(
+      TrainingOptions options, SessionOptions session, RunFile runFile, StopRequest stop)
       throws IOException {
     RunDevice device = new RunDevice(session);
     Path output = options.output().directory();
@@ -96,7 +118,7 @@ public final class TrainingRun {
             RunData.open(
                 options, config(options), Sites.virtualTokens(trainee.training().graph()))) {
       options.optimizer().rates().requireMatches(trainee.variables());
-      TrainingConfig training = training(options, device, data);
+      TrainingConfig training = training(options, device, data, trainee.dtype());
       long trainable = trainee.variables().stream().mapToLong(Weight::elements).sum();
       log.info(
           "trainable parameters {} of {} ({}); {}; {} steps of {} rows",
@@ -117,7 +139,8 @@ public final class TrainingRun {
               data.batches(),
               data.validation(),
               options.output(),
-              fingerprint(options, device, training, data));
+              fingerprint(options, device, training, data),
+              stop);
       if (!trainer.restore() || !Files.exists(output.resolve(RunFile.NAME))) {
         runFile.write(output);
       }
@@ -135,8 +158,10 @@ public final class TrainingRun {
               result.evalLoss(),
               result.best(),
               result.tokensPerSecond(),
+              result.dataFraction(),
               trainable,
-              trainee.totalParameters());
+              trainee.totalParameters(),
+              result.skippedSteps());
       write(summary, trainee, output);
       log.info(
           "{} shapes compiled; waited {} s for data",
@@ -238,7 +263,8 @@ public final class TrainingRun {
     return HfConfig.read(options.model().assets()).model();
   }
 
-  private static TrainingConfig training(TrainingOptions options, RunDevice device, RunData data) {
+  private static TrainingConfig training(
+      TrainingOptions options, RunDevice device, RunData data, WeightDtype dtype) {
     TrainingOptions.Loop loop = options.loop();
     int accumulation = loop.batchSize() / loop.microBatchSize();
     long steps =
@@ -251,7 +277,8 @@ public final class TrainingRun {
         steps,
         options.optimizer(),
         options.schedule().over(steps),
-        device.execution(options, steps));
+        device.execution(options, steps),
+        options.lossScaling().resolved(dtype));
   }
 
   /**
@@ -274,7 +301,8 @@ public final class TrainingRun {
                 training.accumulation(),
                 training.totalSteps(),
                 training.optimizer(),
-                training.schedule())
+                training.schedule(),
+                training.lossScaling())
             .toString(),
         StandardCharsets.UTF_8);
     data.identify(hasher);

@@ -97,6 +97,25 @@ final class DivergenceCheckTest {
     assertThatThrownBy(() -> steps(check, 1, 18)).hasMessageStartingWith("step 26: ");
   }
 
+  /** As the loss of a step that overflowed in float16: neither high nor low, then and later. */
+  @Test
+  void aStepLeftOutMayHaveAnyLoss() {
+    DivergenceCheck check = check(5);
+    steps(check, 20, 2);
+    for (double loss : new double[] {Double.NaN, Double.POSITIVE_INFINITY, 1000}) {
+      check.skip(new StepOutcome(loss, 7, Double.NaN));
+    }
+    steps(check, 4, 18);
+    // Five of the last ten, 1000 among them, are high by now.
+    assertThatThrownBy(() -> steps(check, 1, 18.5)).hasMessageContaining("the run diverges");
+
+    DivergenceCheck resumed =
+        new DivergenceCheck(
+            5, new Series(ImmutableLongArray.of(1, 2), ImmutableDoubleArray.of(Double.NaN, 2)));
+    steps(resumed, 8, 30);
+    assertThatThrownBy(() -> steps(resumed, 1, 30)).hasMessageContaining("lowest so far, 2.000");
+  }
+
   @Test
   void stopsAtOnceWhenSomethingIsNoNumber() {
     assertThatThrownBy(() -> check(0).require(new StepOutcome(Double.NaN, 7, 1), 3))

@@ -77,8 +77,21 @@ public final class OutputDirectory implements AutoCloseable {
       throw new IOException(target + ": cannot write in " + parent + ": " + reason, e);
     }
     OutputDirectory output = new OutputDirectory(directory, temporary, overwrite);
-    Runtime.getRuntime().addShutdownHook(output.cleanup);
+    try {
+      Runtime.getRuntime().addShutdownHook(output.cleanup);
+    } catch (IllegalStateException e) {
+      LOG.debug("the program is ending; who writes now is waited for: {}", e.getMessage());
+    }
     return output;
+  }
+
+  /**
+   * Leaves the temporary directory alone when the program ends, since its end waits for the writer,
+   * as that of a training run does.
+   */
+  public OutputDirectory waitedForAtExit() {
+    removeHook();
+    return this;
   }
 
   private static void requireReplaceable(Path named, Path directory, boolean overwrite)
@@ -146,6 +159,10 @@ public final class OutputDirectory implements AutoCloseable {
 
   private void finish() {
     done = true;
+    removeHook();
+  }
+
+  private void removeHook() {
     try {
       Runtime.getRuntime().removeShutdownHook(cleanup);
     } catch (IllegalStateException e) {

@@ -26,7 +26,7 @@ import org.llmadapters.graph.FormatException;
  */
 public final class ChatTemplate {
   /** The name of the built-in template. */
-  private static final String CHATML = "chatml";
+  public static final String CHATML = "chatml";
 
   private static final String CHATML_SOURCE =
       "{% for message in messages %}"

@@ -1,11 +1,14 @@
 package org.llmadapters.training.command;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.eval.prompt.ChatTemplate;
 import org.llmadapters.eval.prompt.PromptTemplate;
 import org.llmadapters.training.DataFile;
 import org.llmadapters.training.RunFile;
@@ -31,6 +34,7 @@ final class DataFlags {
       names = "--template",
       paramLabel = "NAME|FILE",
       defaultValue = "alpaca",
+      converter = NameOrFileConverter.class,
       description =
           "Prompt template: alpaca, llm-adapters-train, llm-adapters-eval, or a JSON file (default ${DEFAULT-VALUE}).")
   private String template = "";
@@ -38,6 +42,7 @@ final class DataFlags {
   @Option(
       names = "--chat-template",
       paramLabel = "chatml|FILE",
+      converter = NameOrFileConverter.class,
       description = "Chat template in place of the model's own.")
   private @Nullable String chatTemplate;
 
@@ -83,6 +88,24 @@ final class DataFlags {
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(e.getMessage());
       }
+    }
+  }
+
+  /**
+   * Takes the name of a template as it is, and makes the path of a file absolute: a run's options
+   * name the file for every working directory.
+   */
+  static final class NameOrFileConverter implements ITypeConverter<String> {
+    @Override
+    public String convert(String value) {
+      boolean named =
+          value.equals(ChatTemplate.CHATML)
+              || PromptTemplate.BUILT_IN.stream()
+                  .anyMatch(template -> template.templateName().equals(value));
+      Path file = Path.of(value);
+      return named || !Files.isRegularFile(file)
+          ? value
+          : file.toAbsolutePath().normalize().toString();
     }
   }
 

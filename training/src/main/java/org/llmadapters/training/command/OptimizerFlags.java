@@ -13,6 +13,7 @@ import org.llmadapters.training.optimizer.Lion;
 import org.llmadapters.training.optimizer.Optimizer;
 import org.llmadapters.training.optimizer.OptimizerConfig;
 import org.llmadapters.training.optimizer.Sgd;
+import org.llmadapters.training.step.LossScaling;
 import picocli.CommandLine.Option;
 
 /** The update of the trained variables, named as in Hugging Face's Trainer. */
@@ -83,6 +84,21 @@ final class OptimizerFlags {
       description =
           "How many times the learning rate some variables learn at, by parts of their names, e.g. lora_B=16 or embed_tokens=0.1,layers.0=0.5; the first that matches counts.")
   private @Nullable String learningRateOf;
+
+  @Option(
+      names = "--loss-scale",
+      paramLabel = "SCALE",
+      defaultValue = "auto",
+      description =
+          "Multiply the loss before it is differentiated, so that gradients fit float16: dynamic,"
+              + " off, a number, or auto: dynamic for a float16 base, else off (default"
+              + " ${DEFAULT-VALUE}).")
+  private String lossScale = "";
+
+  /** What the loss is multiplied by. */
+  LossScaling toLossScaling() {
+    return LossScaling.of(lossScale);
+  }
 
   /**
    * The update.

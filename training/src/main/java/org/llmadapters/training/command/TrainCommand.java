@@ -13,6 +13,7 @@ import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.DeviceFlags;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.RunFile;
+import org.llmadapters.training.StopRequest;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
 import picocli.CommandLine.Command;
@@ -114,16 +115,24 @@ public final class TrainCommand implements Callable<Integer> {
     }
     SessionOptions session = device.session(options.loop().deterministic());
     memory.requireRoom(options, session);
-    TrainingRun.Summary summary = TrainingRun.run(options, session, RunFile.of(command));
-    PrintWriter out = command.commandLine().getOut();
+    try (StopRequest stop = StopRequest.onExit()) {
+      TrainingRun.Summary summary = TrainingRun.run(options, session, RunFile.of(command), stop);
+      print(summary, command.commandLine().getOut());
+      return summary.finished() ? 0 : 1;
+    }
+  }
+
+  private void print(TrainingRun.Summary summary, PrintWriter out) {
     out.printf(
         Locale.ROOT,
-        "%s after %d steps: loss %.4f%s, %.0f tokens/s, %d trainable parameters of %d (%.3f %%)%n",
+        "%s after %d steps%s: loss %.4f%s, %.0f tokens/s, %.1f %% of the time waiting for data, %d trainable parameters of %d (%.3f %%)%n",
         summary.ending().text(),
         summary.steps(),
+        skipped(summary),
         summary.loss(),
         evaluation(summary),
         summary.tokensPerSecond(),
+        100 * summary.dataFraction(),
         summary.trainableParameters(),
         summary.totalParameters(),
         100.0 * summary.trainableParameters() / summary.totalParameters());
@@ -131,7 +140,14 @@ public final class TrainCommand implements Callable<Integer> {
         summary.finished()
             ? output.directory().toString()
             : "go on with: the same command and --resume");
-    return summary.finished() ? 0 : 1;
+    out.flush();
+  }
+
+  private static String skipped(TrainingRun.Summary summary) {
+    long skipped = summary.skippedSteps().orElse(0);
+    return skipped == 0
+        ? ""
+        : String.format(Locale.ROOT, " (%d left out: overflow in float16)", skipped);
   }
 
   private static String evaluation(TrainingRun.Summary summary) {
@@ -160,7 +176,8 @@ public final class TrainCommand implements Callable<Integer> {
         schedule.toSchedule(),
         output.toOutput(watch.toWatching()),
         Compile.of(compile),
-        memory.toMemory());
+        memory.toMemory(),
+        optimizer.toLossScaling());
   }
 
   private Optional<AdapterConfig> adapterConfig() throws IOException {

@@ -20,10 +20,11 @@ import org.llmadapters.graph.FormatException;
  *   {"step":20,"epoch":0.25,"eval_loss":1.304,"eval_perplexity":3.684}
  * </pre>
  *
- * (without the break). Values that are no numbers are the texts {@code "NaN"}, {@code "Infinity"}
- * and {@code "-Infinity"}. Each line is in the file when the method that writes it returns. A run
- * that goes on after step n first removes the lines of later steps; so its file ends up as that of
- * a run that never stopped, but for the last three values of a step, which are measured.
+ * (without the break; after {@code tokens} comes {@code loss_scale} where there is one). Values
+ * that are no numbers are the texts {@code "NaN"}, {@code "Infinity"} and {@code "-Infinity"}. Each
+ * line is in the file when the method that writes it returns. A run that goes on after step n first
+ * removes the lines of later steps; so its file ends up as that of a run that never stopped, but
+ * for the last three values of a step, which are measured.
  */
 public final class MetricsWriter implements Closeable {
   /** Name of the file in a run's folder. */
@@ -75,6 +76,7 @@ public final class MetricsWriter implements Closeable {
     line.put("learning_rate", metrics.learningRate());
     line.put("grad_norm", metrics.gradNorm());
     line.put("tokens", metrics.tokens());
+    metrics.lossScale().ifPresent(scale -> line.put("loss_scale", scale));
     line.put("tokens_per_second", metrics.cost().tokensPerSecond());
     line.put("data_fraction", metrics.cost().dataFraction());
     metrics.cost().rssMebibytes().ifPresent(mebibytes -> line.put("rss_mib", mebibytes));

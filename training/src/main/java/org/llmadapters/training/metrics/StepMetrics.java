@@ -1,5 +1,6 @@
 package org.llmadapters.training.metrics;
 
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /**
@@ -11,6 +12,7 @@ import java.util.OptionalLong;
  * @param learningRate of this step
  * @param gradNorm of all gradients together, before clipping
  * @param tokens the loss counted
+ * @param lossScale that the loss was multiplied by, if it was
  * @param cost what the step took
  */
 public record StepMetrics(
@@ -20,6 +22,7 @@ public record StepMetrics(
     double learningRate,
     double gradNorm,
     long tokens,
+    OptionalDouble lossScale,
     Cost cost) {
 
   /**

@@ -26,7 +26,6 @@ import org.llmadapters.eval.task.TaskFile;
 import org.llmadapters.eval.task.TaskItem;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
-import org.llmadapters.training.RunFile;
 import org.llmadapters.training.TrainingOptions;
 import org.llmadapters.training.TrainingRun;
 import org.llmadapters.training.optimizer.LearningRateSchedule;
@@ -142,7 +141,7 @@ public final class Quickstart {
     try (Tokenizer tokenizer = base.requireTokenizer()) {
       Evaluation.Report before = evaluate(base, Optional.empty(), tokenizer, items, "base.jsonl");
       TrainingRun.Summary training =
-          TrainingRun.run(options(baseDirectory, run, overwrite), session, RunFile.none());
+          TrainingRun.run(options(baseDirectory, run, overwrite), session);
       Evaluation.Report after = evaluate(base, Optional.of(run), tokenizer, items, "lora.jsonl");
       Path export = output.resolve("models").resolve(MODEL_NAME);
       ServingExport.export(

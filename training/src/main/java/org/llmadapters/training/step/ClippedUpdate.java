@@ -11,6 +11,7 @@ import org.tensorflow.Operand;
 import org.tensorflow.Output;
 import org.tensorflow.op.Op;
 import org.tensorflow.op.Ops;
+import org.tensorflow.types.TBool;
 import org.tensorflow.types.TFloat32;
 
 /**
@@ -26,20 +27,27 @@ final class ClippedUpdate {
   private final List<Weight> trained;
   private final OptimizerConfig config;
   private final UpdateInputs inputs;
+  private final boolean skipsOverflow;
 
   /**
    * Updates of {@code trained}.
    *
    * @param variables where the operations are added; has the trained variables and their state
    * @param inputs there
+   * @param skipsOverflow whether nothing changes where the gradients are not finite
    */
   ClippedUpdate(
-      VariableScope variables, List<Weight> trained, OptimizerConfig config, UpdateInputs inputs) {
+      VariableScope variables,
+      List<Weight> trained,
+      OptimizerConfig config,
+      UpdateInputs inputs,
+      boolean skipsOverflow) {
     this.variables = variables;
     this.tf = variables.tf();
     this.trained = List.copyOf(trained);
     this.config = config;
     this.inputs = inputs;
+    this.skipsOverflow = skipsOverflow;
   }
 
   /**
@@ -100,8 +108,9 @@ final class ClippedUpdate {
             tf.math.sqrt(tf.math.mul(tf.math.addN(halfSquares), tf.constant(2f))), perToken);
     Operand<TFloat32> factor = tf.math.mul(perToken, clip(norm));
     List<Op> updates = new ArrayList<>();
+    Operand<TBool> finite = tf.math.isFinite(norm);
     for (int i = 0; i < trained.size(); i++) {
-      updates.add(update(trained.get(i), tf.math.mul(sums.gradients().get(i), factor)));
+      updates.add(update(trained.get(i), tf.math.mul(sums.gradients().get(i), factor), finite));
     }
     return new Nodes(tf.math.mul(sums.loss(), perToken), sums.tokens(), norm, updates);
   }
@@ -115,20 +124,24 @@ final class ClippedUpdate {
         tf.constant(1f), tf.math.div(limit, tf.math.add(norm, tf.constant(CLIP_EPSILON))));
   }
 
-  private Op update(Weight weight, Operand<TFloat32> gradient) {
+  private Op update(Weight weight, Operand<TFloat32> gradient, Operand<TBool> finite) {
     double multiple = config.rates().of(weight);
     Operand<TFloat32> rate = inputs.learningRate();
     Operand<TFloat32> ownRate =
         multiple == 1 ? rate : tf.math.mul(rate, tf.constant((float) multiple));
-    return config
-        .optimizer()
-        .update(
-            variables,
-            weight,
-            new OptimizerInputs(
-                gradient,
-                ownRate,
-                config.weightDecayOf(weight),
-                List.copyOf(inputs.coefficients())));
+    OptimizerInputs given =
+        new OptimizerInputs(
+            gradient, ownRate, config.weightDecayOf(weight), List.copyOf(inputs.coefficients()));
+    if (!skipsOverflow) {
+      return config.optimizer().update(variables, weight, given);
+    }
+    List<Weight> changed = new ArrayList<>(config.optimizer().state(weight));
+    changed.add(weight);
+    return ConditionalUpdate.of(
+        variables,
+        changed,
+        finite,
+        given,
+        ready -> config.optimizer().update(variables, weight, ready));
   }
 }

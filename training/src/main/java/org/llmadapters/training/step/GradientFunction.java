@@ -10,7 +10,8 @@ import org.llmadapters.graph.compile.ModelSession;
  * variables alone.
  *
  * <pre>
- *   input_ids, attention_mask, labels int32 [B, T], dropout seed int32 [2] (if there is dropout), values of all variables
+ *   input_ids, attention_mask, labels int32 [B, T], dropout seed int32 [2] (if there is dropout),
+ *   loss scale float32 [] (if there is one), values of all variables
  *     -> sum of the losses float32 [], number of counted tokens float32 [], gradients of the sum
  * </pre>
  *

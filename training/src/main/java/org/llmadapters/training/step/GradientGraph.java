@@ -19,7 +19,7 @@ import org.tensorflow.Output;
  *
  * @param graph holds what leads to the outputs, and some more
  * @param inputs input_ids, attention_mask, labels int32 [B, T], dropout seed int32 [2] (if there is
- *     dropout), values of all variables
+ *     dropout), loss scale float32 [] (if there is one), values of all variables
  * @param outputs sum of the losses float32 [], number of counted tokens float32 [], gradients of
  *     the sum
  * @param variables those that the function takes, in the order of its inputs
@@ -62,10 +62,14 @@ public record GradientGraph(
         computation.trained().stream()
             .map(weight -> Objects.requireNonNull(placeholders.get(weight.name())))
             .toList();
-    LossGraph loss = LossGraph.build(body.body(), trained, shape, memory);
+    boolean scaled = computation.lossScale() != null;
+    LossGraph loss = LossGraph.build(body.body(), trained, shape, memory, scaled);
     List<String> inputs = new ArrayList<>(List.of("input_ids", "attention_mask", LossGraph.LABELS));
     if (seedNode != null) {
       inputs.add(seedNode);
+    }
+    if (scaled) {
+      inputs.add(LossGraph.LOSS_SCALE);
     }
     body.variables().forEach(variable -> inputs.add(body.input(variable)));
     List<Output<?>> arguments = new ArrayList<>();

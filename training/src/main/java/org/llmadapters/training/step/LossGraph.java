@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphFlow;
 import org.llmadapters.graph.rewrite.TensorNames;
@@ -15,6 +16,7 @@ import org.tensorflow.Output;
 import org.tensorflow.ndarray.Shape;
 import org.tensorflow.op.Ops;
 import org.tensorflow.op.core.Placeholder;
+import org.tensorflow.proto.DataType;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 import org.tensorflow.types.TFloat32;
@@ -29,6 +31,7 @@ import org.tensorflow.types.family.TFloating;
  */
 record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable {
   static final String LABELS = "labels";
+  static final String LOSS_SCALE = "loss_scale";
   private static final String LOGITS = "logits";
 
   LossGraph {
@@ -42,15 +45,22 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
    * @param trained the placeholders to differentiate by
    * @param shape of the batch
    * @param memory what is computed again, or in parts, to take less of it
+   * @param scaled whether the mean loss is multiplied by {@code loss_scale} float32 [] before it is
+   *     differentiated; the gradients are divided by it again, in float32
    */
-  static LossGraph build(GraphDef body, List<String> trained, StepShape shape, StepMemory memory) {
+  static LossGraph build(
+      GraphDef body, List<String> trained, StepShape shape, StepMemory memory, boolean scaled) {
     try (ForwardPass forward = ForwardPass.of(body, trained)) {
-      return build(forward, trained, shape, memory);
+      return build(forward, trained, shape, memory, scaled);
     }
   }
 
   private static LossGraph build(
-      ForwardPass forward, List<String> trained, StepShape shape, StepMemory memory) {
+      ForwardPass forward,
+      List<String> trained,
+      StepShape shape,
+      StepMemory memory,
+      boolean scaled) {
     QuantizedWeights quantized = new QuantizedWeights(forward.body(), forward.flow());
     OutputLayer layer = OutputLayer.of(forward.body(), forward.flow());
     LossInParts parts = LossInParts.of(layer, shape, memory.logitsAtOnce());
@@ -79,21 +89,37 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
       Adjoints adjoints = new Adjoints(graph);
       List<Operand<?>> outputs = new ArrayList<>();
       TokenLoss loss = new TokenLoss(adjoints.tf(), labels(adjoints.tf(), shape), shape);
-      Operand<TFloat32> one = adjoints.tf().constant(1f);
+      Operand<TFloat32> tokens = loss.tokens();
+      Operand<TFloat32> scale =
+          scaled ? scalePerToken(adjoints.tf(), tokens) : adjoints.tf().constant(1f);
       outputs.add(
           whole
-              ? addWhole(forward, adjoints, loss, one)
-              : parts.addTo(forward, adjoints, loss, one, connections));
-      outputs.add(loss.tokens());
+              ? addWhole(forward, adjoints, loss, scale)
+              : parts.addTo(forward, adjoints, loss, scale, connections));
+      outputs.add(tokens);
       behindBlocks.ifPresent(
           piece -> {
             piece.connect(connections);
             piece.pass(adjoints, end);
           });
       blocks.forEach(block -> block.pass(adjoints, connections));
-      outputs.addAll(byTrained(adjoints, forward.flow(), trained));
+      for (Operand<TFloating> gradient : byTrained(adjoints, forward.flow(), trained)) {
+        outputs.add(scaled ? unscaled(adjoints.tf(), gradient, scale) : gradient);
+      }
       return connected(quantized.apart(graph.toGraphDef()), connections, outputs);
     }
+  }
+
+  /** The gradient by the sum of the losses that makes it that of their scaled mean. */
+  private static Operand<TFloat32> scalePerToken(Ops tf, Operand<TFloat32> tokens) {
+    Operand<TFloat32> scale =
+        tf.withName(LOSS_SCALE).placeholder(TFloat32.class, Placeholder.shape(Shape.scalar()));
+    return tf.math.div(scale, tf.math.maximum(tokens, tf.constant(1f)));
+  }
+
+  private static Operand<TFloat32> unscaled(
+      Ops tf, Operand<TFloating> gradient, Operand<TFloat32> scale) {
+    return tf.math.div(tf.dtypes.cast(gradient, TFloat32.class), scale);
   }
 
   private static Operand<TInt32> labels(Ops tf, StepShape shape) {
@@ -143,7 +169,7 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
       String tensor = connections.get(node.getName());
       connected.addNode(
           tensor == null
-              ? node
+              ? onAnyDevice(node)
               : NodeDef.newBuilder()
                   .setName(node.getName())
                   .setOp("Identity")
@@ -158,6 +184,25 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
         outputs.stream()
             .<Output<?>>map(output -> Adjoints.output(result, Adjoints.name(output)))
             .toList());
+  }
+
+  /**
+   * Gradients of products are made of {@code BatchMatMulV3}, which multiplies different dtypes too,
+   * but no float16 on CPUs; {@code BatchMatMulV2} does.
+   */
+  private static NodeDef onAnyDevice(NodeDef node) {
+    if (!node.getOp().equals("BatchMatMulV3")
+        || Stream.of("Ta", "Tb", "Tout")
+            .anyMatch(type -> node.getAttrOrThrow(type).getType() != DataType.DT_HALF)) {
+      return node;
+    }
+    return node.toBuilder()
+        .setOp("BatchMatMulV2")
+        .removeAttr("Ta")
+        .removeAttr("Tb")
+        .removeAttr("Tout")
+        .putAttr("T", node.getAttrOrThrow("Ta"))
+        .build();
   }
 
   @Override

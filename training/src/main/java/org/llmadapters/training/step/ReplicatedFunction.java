@@ -34,15 +34,27 @@ public final class ReplicatedFunction {
    * @param graph the model's flat graph
    * @param trained variables to differentiate by; empty for the loss alone
    * @param seedNode the graph's dropout seed, or null if there is no dropout
+   * @param lossScale the variable with the {@link LossScale}, or null if there is none
    */
-  public record Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
+  public record Computation(
+      GraphDef graph, List<Weight> trained, @Nullable String seedNode, @Nullable Weight lossScale) {
     public Computation {
       trained = List.copyOf(trained);
     }
 
+    /** Without a loss scale. */
+    public Computation(GraphDef graph, List<Weight> trained, @Nullable String seedNode) {
+      this(graph, trained, seedNode, null);
+    }
+
+    /** The same with the loss multiplied by {@code scale}, if there is one. */
+    Computation scaledBy(LossScale scale) {
+      return new Computation(graph, trained, seedNode, scale.variable().orElse(null));
+    }
+
     /** The same for batches whose rows hold several documents; see {@link SeparateDocuments}. */
     public Computation ofDocuments() {
-      return new Computation(SeparateDocuments.in(graph), trained, seedNode);
+      return new Computation(SeparateDocuments.in(graph), trained, seedNode, lossScale);
     }
   }
 
@@ -89,6 +101,9 @@ public final class ReplicatedFunction {
         GradientFunction.build(model, computation, execution.memory(), part)) {
       for (int replica = 0; replica < replicas; replica++) {
         List<Operand<?>> arguments = new ArrayList<>(part(tf, inputs, part, replica));
+        if (computation.lossScale() != null) {
+          arguments.add(scope.read(computation.lossScale()));
+        }
         function.variables().forEach(variable -> arguments.add(scope.read(variable)));
         results.add(
             function.function().call(tf, name + "/replica_" + replica, arguments, execution.xla()));

@@ -28,16 +28,26 @@ final class StepCalls {
   private final Computation computation;
   private final Execution execution;
   private final OptimizerConfig optimizer;
+  private final boolean skipsOverflow;
   private final boolean oneProgram;
   private final UpdateInputs rate;
 
-  /** Declares the optimizer's state, as zeros. */
+  /**
+   * Declares the optimizer's state, as zeros.
+   *
+   * @param skipsOverflow whether an update changes nothing where the gradients are not finite
+   */
   StepCalls(
-      ModelSession model, Computation computation, OptimizerConfig optimizer, Execution execution) {
+      ModelSession model,
+      Computation computation,
+      OptimizerConfig optimizer,
+      Execution execution,
+      boolean skipsOverflow) {
     this.model = model;
     this.computation = computation;
     this.execution = execution;
     this.optimizer = optimizer;
+    this.skipsOverflow = skipsOverflow;
     this.oneProgram = execution.xla() && execution.replicas() == 1;
     this.rate = UpdateInputs.of(model.tf(), optimizer.optimizer());
     List<Weight> trained = computation.trained();
@@ -128,7 +138,8 @@ final class StepCalls {
   }
 
   private ClippedUpdate.Nodes update(VariableScope scope, UpdateInputs inputs, GradientSums sums) {
-    return new ClippedUpdate(scope, computation.trained(), optimizer, inputs).by(sums);
+    return new ClippedUpdate(scope, computation.trained(), optimizer, inputs, skipsOverflow)
+        .by(sums);
   }
 
   private ReplicatedFunction gradients(VariableScope scope, StepShape shape, String name) {

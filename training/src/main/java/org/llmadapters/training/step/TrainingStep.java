@@ -26,26 +26,45 @@ public final class TrainingStep {
   private final ModelSession model;
   private final ReplicatedFunction.Computation computation;
   private final Optimizer optimizer;
+  private final LossScale lossScale;
   private final StepCalls calls;
   private final Map<StepShape, ShapedStep> steps = new HashMap<>();
   private @Nullable GradientAccumulators accumulators;
   private @Nullable StepCall accumulatedUpdate;
 
-  /** A step over variables that {@code model} already has; the trained ones are float32. */
+  /** A step without a loss scale. */
   public TrainingStep(
       ModelSession model,
       ReplicatedFunction.Computation computation,
       OptimizerConfig optimizer,
       ReplicatedFunction.Execution execution) {
+    this(model, computation, optimizer, execution, new LossScale(model, LossScaling.OFF));
+  }
+
+  /**
+   * A step over variables that {@code model} already has; the trained ones are float32.
+   *
+   * @param lossScale of {@code model}, which each step reads and updates; where it is dynamic, a
+   *     step whose gradients are not finite changes no variable and nothing of the optimizer's
+   */
+  public TrainingStep(
+      ModelSession model,
+      ReplicatedFunction.Computation computation,
+      OptimizerConfig optimizer,
+      ReplicatedFunction.Execution execution,
+      LossScale lossScale) {
     this.model = model;
-    this.computation = computation;
+    this.computation = computation.scaledBy(lossScale);
     this.optimizer = optimizer.optimizer();
-    this.calls = new StepCalls(model, computation, optimizer, execution);
+    this.lossScale = lossScale;
+    this.calls =
+        new StepCalls(model, this.computation, optimizer, execution, lossScale.isDynamic());
   }
 
   /** Forward, backward and update in one call. */
   public StepOutcome step(TokenBatch batch, UpdateRate rate) {
-    return step(batch.shape()).direct().update(model.session(), batch, optimizer, rate);
+    StepCall call = step(batch.shape()).direct();
+    return noted(call.update(model.session(), batch, optimizer, rate));
   }
 
   /** Adds the gradients of {@code batch} to the accumulators. */
@@ -60,7 +79,12 @@ public final class TrainingStep {
       update = calls.accumulated(accumulators());
       accumulatedUpdate = update;
     }
-    return update.update(model.session(), null, optimizer, rate);
+    return noted(update.update(model.session(), null, optimizer, rate));
+  }
+
+  private StepOutcome noted(StepOutcome outcome) {
+    lossScale.update(outcome);
+    return outcome;
   }
 
   /**

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,7 @@ final class MetricsWriterTest {
   @Test
   void writesALinePerStepAtOnce() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
-      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, COST));
+      writer.write(new StepMetrics(1, 0.25, 1.5, 3e-4, 0.75, 512, OptionalDouble.empty(), COST));
 
       assertThat(file)
           .hasContent(
@@ -46,7 +47,16 @@ final class MetricsWriterTest {
   @Test
   void writesValuesThatAreNoNumbersAsText() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
-      writer.write(new StepMetrics(1, 0.25, Double.NaN, 3e-4, Double.POSITIVE_INFINITY, 512, COST));
+      writer.write(
+          new StepMetrics(
+              1,
+              0.25,
+              Double.NaN,
+              3e-4,
+              Double.POSITIVE_INFINITY,
+              512,
+              OptionalDouble.empty(),
+              COST));
     }
 
     assertThat(file).content().contains("\"loss\":\"NaN\"", "\"grad_norm\":\"Infinity\"");
@@ -108,14 +118,25 @@ final class MetricsWriterTest {
   }
 
   @Test
-  void leavesOutTheMemoryThatTheSystemDoesNotTell() throws IOException {
+  void writesALossScaleAndNoMemoryThatTheSystemDoesNotTell() throws IOException {
     try (MetricsWriter writer = MetricsWriter.create(file)) {
       writer.write(
           new StepMetrics(
-              1, 0.25, 1.5, 3e-4, 0.75, 512, new StepMetrics.Cost(1, 0, OptionalLong.empty())));
+              1,
+              0.25,
+              1.5,
+              3e-4,
+              0.75,
+              512,
+              OptionalDouble.of(32768),
+              new StepMetrics.Cost(1, 0, OptionalLong.empty())));
     }
 
-    assertThat(file).content().endsWith("\"data_fraction\":0.0}\n");
+    assertThat(file)
+        .content()
+        .endsWith(
+            "\"tokens\":512,\"loss_scale\":32768.0,\"tokens_per_second\":1.0,"
+                + "\"data_fraction\":0.0}\n");
   }
 
   @Test
@@ -127,7 +148,9 @@ final class MetricsWriterTest {
 
   private static void writeSteps(MetricsWriter writer, long first, long last) throws IOException {
     for (long step = first; step <= last; step++) {
-      writer.write(new StepMetrics(step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, COST));
+      writer.write(
+          new StepMetrics(
+              step, step / 4.0, 1.0 / step, 3e-4, 0.5, 100 + step, OptionalDouble.empty(), COST));
       writer.write(new EvalMetrics(step, step / 4.0, 2.0 / step));
     }
   }

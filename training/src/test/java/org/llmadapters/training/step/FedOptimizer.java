@@ -24,6 +24,7 @@ import org.tensorflow.types.TFloat32;
 final class FedOptimizer implements AutoCloseable {
   final ModelSession session = new ModelSession(SessionOptions.oneReplica());
   private final OptimizerConfig config;
+  private final boolean skipsOverflow;
   private final List<Weight> trained;
   private final StepCall update;
   private final Sums fed;
@@ -33,7 +34,19 @@ final class FedOptimizer implements AutoCloseable {
   }
 
   FedOptimizer(OptimizerConfig config, List<Weight> trained, boolean oneProgram) {
+    this(config, trained, oneProgram, false);
+  }
+
+  /**
+   * An update.
+   *
+   * @param oneProgram whether XLA compiles it
+   * @param skipsOverflow whether it does nothing where the gradients are not finite
+   */
+  FedOptimizer(
+      OptimizerConfig config, List<Weight> trained, boolean oneProgram, boolean skipsOverflow) {
     this.config = config;
+    this.skipsOverflow = skipsOverflow;
     this.trained = trained;
     session.declare(trained);
     session.declareZeros(
@@ -43,7 +56,8 @@ final class FedOptimizer implements AutoCloseable {
     ClippedUpdate.Nodes nodes =
         oneProgram
             ? called(rate)
-            : new ClippedUpdate(session, trained, config, rate).by(fed.asGradients());
+            : new ClippedUpdate(session, trained, config, rate, skipsOverflow)
+                .by(fed.asGradients());
     update = StepCall.of(null, rate, nodes);
   }
 
@@ -52,7 +66,8 @@ final class FedOptimizer implements AutoCloseable {
       Sums inside = new Sums(body.tf(), trained);
       UpdateInputs rateInside = UpdateInputs.of(body.tf(), config.optimizer());
       ClippedUpdate.Nodes nodes =
-          new ClippedUpdate(body, trained, config, rateInside).by(inside.asGradients());
+          new ClippedUpdate(body, trained, config, rateInside, skipsOverflow)
+              .by(inside.asGradients());
       return nodes.calledIn(
           body,
           "update",

@@ -154,7 +154,7 @@ final class OneProgramTest {
           StepCall.of(
               gradients.inputs(),
               rate,
-              new ClippedUpdate(session, trained, optimizer, rate).by(gradients.sums()));
+              new ClippedUpdate(session, trained, optimizer, rate, false).by(gradients.sums()));
     }
 
     StepOutcome step(TokenBatch batch, UpdateRate rate) {
