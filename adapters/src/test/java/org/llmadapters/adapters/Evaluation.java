@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.Random;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -76,7 +77,7 @@ final class Evaluation {
       long[] shape = variable.shape().stream().mapToLong(Long::longValue).toArray();
       feed(body.input(variable), TFloat32.tensorOf(Shape.of(shape), DataBuffers.of(value)));
     }
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(body.body());
       Output<?> output = fetched.in(graph, body);
       try (Session session = new Session(graph, SessionOptions.oneReplica().toProto())) {

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -56,7 +57,7 @@ final class LoraAdapterTest {
 
   /** x float32 [B, T, in] to y_M float32 [B, T, out] through every module M. */
   private static GraphDef base(WeightDtype dtype, int in, int out, String... modules) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       Operand<TFloat32> x =
           tf.withName("x").placeholder(TFloat32.class, Placeholder.shape(Shape.of(-1, -1, in)));

@@ -142,8 +142,10 @@ final class ArchitectureTest {
         .should()
         .callConstructor(Graph.class)
         .orShould()
+        .callMethod(TensorFlow.class, "version")
+        .orShould()
         .dependOnClassesThat()
-        .belongToAnyOf(TensorFlow.class, EagerSession.class)
+        .belongToAnyOf(EagerSession.class)
         .check(CLASSES);
   }
 

@@ -11,6 +11,7 @@ import org.llmadapters.graph.compile.ModelSession;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -63,7 +64,7 @@ final class Forward {
     Ops tf = session.tf();
     List<Operand<?>> inputs = new ArrayList<>();
     List<Operand<?>> arguments = new ArrayList<>();
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(body.body());
       for (String token : tokens) {
         inputs.add(graph.operation(token).output(0));

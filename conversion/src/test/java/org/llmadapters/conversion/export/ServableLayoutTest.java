@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.conversion.Converter;
 import org.llmadapters.conversion.Golden;
 import org.llmadapters.conversion.LoadedModel;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.savedmodel.MaskedCrc32c;
 import org.llmadapters.graph.savedmodel.SavedModelReader;
 import org.tensorflow.EagerSession;
@@ -224,6 +225,7 @@ final class ServableLayoutTest {
   @Test
   void tensorFlowReadsTheRecords() throws IOException {
     List<ByteString> expected = records();
+    TensorFlowRuntime.load();
     try (EagerSession session = EagerSession.create()) {
       Ops tf = Ops.create(session);
       // Ops has only version 2 of this operation, which cannot be iterated over in TensorFlow 2.18.

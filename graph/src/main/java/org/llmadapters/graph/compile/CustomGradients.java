@@ -1,6 +1,7 @@
 package org.llmadapters.graph.compile;
 
 import java.util.List;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.GraphOperation;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
@@ -23,6 +24,7 @@ public final class CustomGradients {
     if (registered) {
       return;
     }
+    TensorFlowRuntime.load();
     if (!TensorFlow.registerCustomGradient(
         "SparseSoftmaxCrossEntropyWithLogits", CustomGradients::crossEntropy)) {
       throw new IllegalStateException("SparseSoftmaxCrossEntropyWithLogits already has a gradient");

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.spec.Activation;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -70,7 +71,7 @@ final class ActivationsTest {
 
   @SuppressWarnings("unchecked")
   private static float[] apply(Activation activation, float[] x) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       Operand<TFloating> input =
           (Operand<TFloating>) (Operand<?>) tf.withName("x").placeholder(TFloat32.class);

@@ -19,6 +19,7 @@ import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.RopeConfig;
 import org.llmadapters.graph.config.RopeScaling;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.spec.Norm;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
@@ -202,7 +203,7 @@ final class BlockPartsTest {
   }
 
   private void check(ModelConfig config, double[][] x, Part part, Expected expected) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       PartGraph partGraph = new PartGraph(graph, config);
       Operand<TFloating> output =
           part.build(partGraph, partGraph.<TFloating, TFloat32>placeholder("x", TFloat32.class));

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -54,7 +55,7 @@ final class Evaluation {
           value,
           variable.shape().stream().mapToLong(Long::longValue).toArray());
     }
-    try (Graph imported = new Graph()) {
+    try (Graph imported = TensorFlowRuntime.newGraph()) {
       imported.importGraphDef(body.body());
       try (Session session = new Session(imported, SessionOptions.oneReplica().toProto())) {
         Session.Runner runner = session.runner();

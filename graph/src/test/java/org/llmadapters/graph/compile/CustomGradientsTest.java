@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
@@ -39,7 +40,7 @@ final class CustomGradientsTest {
         row[i] = 3 * (float) random.nextGaussian();
       }
     }
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(graph);
       Operand<TFloat32> x = tf.identity(tf.constant(logits));
       var losses = SparseSoftmaxCrossEntropyWithLogits.create(tf.scope(), x, tf.constant(LABELS));

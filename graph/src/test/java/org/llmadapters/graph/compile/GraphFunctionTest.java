@@ -8,6 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Output;
@@ -30,7 +31,7 @@ final class GraphFunctionTest {
 
   /** Closes the graph it was built in, as callers do. */
   private static GraphFunction affine() {
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(body);
       Operand<TFloat32> x = placeholder(tf, "x", 2, 3);
       Operand<TFloat32> w = placeholder(tf, "w", 3, 2);
@@ -48,7 +49,7 @@ final class GraphFunctionTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void callComputesTheBodyWithAndWithoutXla(boolean xla) {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         GraphFunction function = affine()) {
       Ops tf = Ops.create(graph);
       List<Operand<?>> arguments = List.of(tf.constant(X), tf.constant(W), tf.constant(B));
@@ -66,7 +67,7 @@ final class GraphFunctionTest {
 
   @Test
   void mayBeCalledSeveralTimesInOneGraph() {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         GraphFunction function = affine()) {
       Ops tf = Ops.create(graph);
       Operand<TFloat32> zero = tf.constant(new float[1][2]);
@@ -94,7 +95,7 @@ final class GraphFunctionTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void asksForXlaOnTheCallOnly(boolean xla) {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         GraphFunction function = affine()) {
       Ops tf = Ops.create(graph);
       function.call(tf, "call", List.of(tf.constant(X), tf.constant(W), tf.constant(B)), xla);
@@ -111,8 +112,8 @@ final class GraphFunctionTest {
   /** Texts run, but not under XLA. */
   @Test
   void xlaIsNotLeftOutInSilence() {
-    try (Graph body = new Graph();
-        Graph graph = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph();
+        Graph graph = TensorFlowRuntime.newGraph()) {
       Ops inside = Ops.create(body);
       Operand<TFloat32> x = placeholder(inside, "x", 2);
       Operand<TFloat32> sameX = inside.strings.toNumber(inside.dtypes.asString(x));

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
@@ -51,7 +52,7 @@ final class NextTokenTest {
   }
 
   private static <T> T value(Nodes nodes, Function<Result, T> read) {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         Session session = new Session(graph)) {
       Operand<?> node = nodes.make(Ops.create(graph));
       try (Result result = session.runner().fetch(node).run()) {
@@ -62,7 +63,7 @@ final class NextTokenTest {
 
   /** The same compiled by XLA. */
   private static <T> T compiled(Nodes nodes, Function<Result, T> read) {
-    try (Graph body = new Graph();
+    try (Graph body = TensorFlowRuntime.newGraph();
         GraphFunction function =
             GraphFunction.of("nodes", List.of(), List.of(nodes.make(Ops.create(body))), body)) {
       return value(tf -> function.call(tf, "call", List.of(), true).get(0), read);

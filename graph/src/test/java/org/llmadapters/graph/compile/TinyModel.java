@@ -14,6 +14,7 @@ import org.llmadapters.graph.config.ModelConfig;
 import org.llmadapters.graph.config.Sizes;
 import org.llmadapters.graph.config.TokenIds;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphPruner;
 import org.llmadapters.graph.rewrite.VariablesAsInputs;
 import org.tensorflow.Graph;
@@ -69,7 +70,7 @@ final class TinyModel implements AutoCloseable {
     VariablesAsInputs full =
         VariablesAsInputs.of(
             GraphPruner.keep(base.graphDef(), List.of("input_ids", "attention_mask", "logits")));
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(full.body());
       List<Operand<?>> inputs = new ArrayList<>();
       List<Operand<?>> arguments = new ArrayList<>();

@@ -11,6 +11,7 @@ import static org.llmadapters.graph.rewrite.Nodes.placeholder;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Result;
 import org.tensorflow.Session;
@@ -119,7 +120,7 @@ final class GraphRewriterTest {
   }
 
   private static float run(GraphDef graphDef, float x) {
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(graphDef);
       try (Session session = new Session(graph, SessionOptions.oneReplica().toProto());
           TFloat32 input = TFloat32.scalarOf(x);

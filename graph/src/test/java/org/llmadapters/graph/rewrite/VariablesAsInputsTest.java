@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Result;
 import org.tensorflow.Session;
@@ -132,7 +133,7 @@ final class VariablesAsInputsTest {
   @Test
   void aMasterIsRoundedToItsDtypeInASession() {
     GraphDef body = VariablesAsInputs.of(GRAPH).withFloat32Masters(name -> true).body();
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(body);
       try (Session session = new Session(graph, SessionOptions.oneReplica().toProto());
           TFloat32 half = TFloat32.vectorOf(1 + 1 / 256f, -2, 0.5f);

@@ -20,11 +20,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.graph.FormatException;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.savedmodel.VariableSaver.Saver;
 import org.tensorflow.Result;
 import org.tensorflow.SavedModelBundle;
-import org.tensorflow.TensorFlow;
 import org.tensorflow.ndarray.StdArrays;
 import org.tensorflow.proto.AttrValue;
 import org.tensorflow.proto.DataType;
@@ -116,7 +116,7 @@ class SavedModelTest {
 
   @Test
   void tensorFlowLoadsAndRunsTheModel() throws IOException {
-    TensorFlow.version();
+    TensorFlowRuntime.load();
     writeLinear();
     try (SavedModelBundle model = SavedModelBundle.load(directory.toString(), "serve");
         TFloat32 input =

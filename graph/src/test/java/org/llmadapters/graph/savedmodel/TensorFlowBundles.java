@@ -4,12 +4,12 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Result;
 import org.tensorflow.Session;
 import org.tensorflow.Tensor;
-import org.tensorflow.TensorFlow;
 import org.tensorflow.ndarray.NdArrays;
 import org.tensorflow.ndarray.Shape;
 import org.tensorflow.ndarray.buffer.ByteDataBuffer;
@@ -23,14 +23,14 @@ import org.tensorflow.types.TString;
 /** Bundles as TensorFlow itself reads and writes them. */
 final class TensorFlowBundles {
   static {
-    TensorFlow.version(); // loads the native library
+    TensorFlowRuntime.load(); // loads the native library
   }
 
   private TensorFlowBundles() {}
 
   /** The bytes that RestoreV2 gives for the keys of {@code tensors}, and their shapes. */
   static List<TestTensor> restore(Path prefix, List<TestTensor> tensors) {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         Session session = new Session(graph)) {
       Ops tf = Ops.create(graph);
       Restore restore =
@@ -64,7 +64,7 @@ final class TensorFlowBundles {
   /** Writes a bundle with SaveV2. */
   static void save(Path prefix, List<TestTensor> tensors) {
     List<Tensor> values = new ArrayList<>();
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         Session session = new Session(graph)) {
       Ops tf = Ops.create(graph);
       List<Operand<?>> placeholders = new ArrayList<>();

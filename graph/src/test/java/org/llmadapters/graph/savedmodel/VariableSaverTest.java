@@ -12,11 +12,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.VariableNodes;
 import org.llmadapters.graph.savedmodel.VariableSaver.Saver;
 import org.tensorflow.Graph;
 import org.tensorflow.Session;
-import org.tensorflow.TensorFlow;
 import org.tensorflow.proto.GraphDef;
 import org.tensorflow.proto.NodeDef;
 import org.tensorflow.proto.SaverDef;
@@ -48,7 +48,7 @@ class VariableSaverTest {
 
   @Test
   void restoresAndSavesEveryVariable() throws IOException {
-    TensorFlow.version();
+    TensorFlowRuntime.load();
     List<Weight> weights = weights();
     Random random = new Random(1);
     List<TestTensor> tensors =
@@ -66,7 +66,7 @@ class VariableSaverTest {
     Saver saver = VariableSaver.addTo(handles(weights), weights);
     Path copy = directory.resolve("copy").resolve("variables");
     SaverDef def = saver.saverDef();
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(saver.graph());
       try (Session session = new Session(graph);
           TString originalName = TString.scalarOf(original.toString());
