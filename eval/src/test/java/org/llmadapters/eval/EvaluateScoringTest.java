@@ -324,7 +324,7 @@ final class EvaluateScoringTest extends EvaluateFixture {
         scored("--task", "openbookqa", "--choices", "option", "--template", template, "--resume");
     assertFails(
         output.resolve("settings.json")
-            + ": 1 setting of the evaluation to go on with differs\n"
+            + ": 1 setting of the evaluation to go on with differ\n"
             + "  template.prompt_no_input: was \"{instruction} >\\n\", is \"so: {instruction} >\\n\" now\n"
             + "Evaluate with the same settings, or into another folder",
         resumed);
