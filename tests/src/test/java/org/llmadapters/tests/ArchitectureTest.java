@@ -21,6 +21,10 @@ import java.util.TreeSet;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 import org.llmadapters.conversion.progress.Progress;
+import org.llmadapters.graph.device.TensorFlowRuntime;
+import org.tensorflow.EagerSession;
+import org.tensorflow.Graph;
+import org.tensorflow.TensorFlow;
 
 /** Who may use whom, and what nobody may use. */
 final class ArchitectureTest {
@@ -126,6 +130,20 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("org.tensorflow.framework.optimizers..")
+        .check(CLASSES);
+  }
+
+  /** CUDA's libraries must be loaded before TensorFlow's. */
+  @Test
+  void onlyTheRuntimeStartsTensorFlow() {
+    noClasses()
+        .that()
+        .doNotBelongToAnyOf(TensorFlowRuntime.class)
+        .should()
+        .callConstructor(Graph.class)
+        .orShould()
+        .dependOnClassesThat()
+        .belongToAnyOf(TensorFlow.class, EagerSession.class)
         .check(CLASSES);
   }
 

@@ -12,8 +12,8 @@ import java.util.stream.Collectors;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.device.Device;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.training.report.RunReport;
-import org.tensorflow.TensorFlow;
 
 /**
  * {@code about.json}: what a run was started with besides its options. Sections of names and
@@ -41,7 +41,7 @@ final class AboutRun {
     data.put("training", examples.description());
     data.put("validation examples", examples.validation().size());
     ObjectNode versions = json.putObject("versions");
-    versions.put("TensorFlow", TensorFlow.version());
+    versions.put("TensorFlow", TensorFlowRuntime.version());
     versions.put("Java", Runtime.version() + ", " + System.getProperty("java.vendor"));
     ObjectNode machine = json.putObject("machine");
     machine.put(

@@ -1,10 +1,14 @@
 package org.llmadapters.graph.device;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,7 +45,7 @@ public final class CudaLibraries {
           "libnccl.so.2",
           "libcupti.so.12");
 
-  /** What to do if the default is no good. */
+  /** What to do if the folder is no good. */
   static final String CACHE_REMEDY = "set " + CacheDirectory.VARIABLE + " to a folder elsewhere";
 
   /** The versions of CUDA and cuDNN. */
@@ -49,13 +53,9 @@ public final class CudaLibraries {
 
   private CudaLibraries() {}
 
-  /** The folder they are unpacked to: {@code cuda-12.6-9.5} in the {@link CacheDirectory}. */
+  /** The folder they are unpacked to: {@code cuda-12.6-9.5} in {@link CacheDirectory}. */
   public static Path folder() {
-    return folder(System.getenv(), System.getProperty("user.home", ""));
-  }
-
-  static Path folder(Map<String, String> environment, String home) {
-    return CacheDirectory.of(environment, Path.of(home)).toAbsolutePath().resolve(VERSION_FOLDER);
+    return CacheDirectory.ofUser().resolve(VERSION_FOLDER).toAbsolutePath();
   }
 
   /** Whether the jar with the libraries is on the class path. */
@@ -63,14 +63,43 @@ public final class CudaLibraries {
     return redist(CudaLibraries.class.getClassLoader()).isPresent();
   }
 
-  /** Those that have not been unpacked yet, or no longer are as they were. */
-  public static List<String> notUnpacked() throws IOException {
-    Optional<CudaRedist> redist = redist(CudaLibraries.class.getClassLoader());
+  /**
+   * Where each of them is: unpacked from the jar on the class path and whole or, without that jar,
+   * in a folder of {@code LD_LIBRARY_PATH} or one that the system usually has them in.
+   */
+  public static List<CudaLibraryFile> files() throws IOException {
+    return files(CudaLibraries.class.getClassLoader(), folder(), systemFolders(System.getenv()));
+  }
+
+  static List<CudaLibraryFile> files(ClassLoader loader, Path folder, List<Path> system)
+      throws IOException {
+    Optional<CudaRedist> redist = redist(loader);
     if (redist.isEmpty()) {
-      return NAMES;
+      return NAMES.stream().map(name -> new CudaLibraryFile(name, find(name, system))).toList();
     }
-    return new CudaCache(folder())
-        .missing(redist.get().libraries(NAMES)).stream().map(CudaRedist.Library::name).toList();
+    CudaCache cache = new CudaCache(folder);
+    Set<String> missing = new HashSet<>();
+    cache.missing(redist.get().libraries(NAMES)).forEach(library -> missing.add(library.name()));
+    return NAMES.stream()
+        .map(
+            name ->
+                new CudaLibraryFile(
+                    name,
+                    missing.contains(name) ? Optional.empty() : Optional.of(cache.file(name))))
+        .toList();
+  }
+
+  private static Optional<Path> find(String name, List<Path> folders) {
+    return folders.stream().map(folder -> folder.resolve(name)).filter(Files::exists).findFirst();
+  }
+
+  private static List<Path> systemFolders(Map<String, String> environment) {
+    return Stream.concat(
+            Stream.of(environment.getOrDefault("LD_LIBRARY_PATH", "").split(":", -1))
+                .filter(folder -> !folder.isEmpty()),
+            Stream.of("/usr/local/cuda/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"))
+        .map(Path::of)
+        .toList();
   }
 
   private static Optional<CudaRedist> redist(ClassLoader loader) throws IOException {

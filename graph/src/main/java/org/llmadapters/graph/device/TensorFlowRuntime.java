@@ -54,6 +54,12 @@ public final class TensorFlowRuntime {
     loaded = true;
   }
 
+  /** TensorFlow's version. */
+  public static String version() {
+    load();
+    return TensorFlow.version();
+  }
+
   /** An empty graph; caller closes. */
   public static Graph newGraph() {
     load();

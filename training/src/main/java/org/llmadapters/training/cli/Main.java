@@ -24,6 +24,7 @@ import org.llmadapters.graph.FormatException;
 import org.llmadapters.training.bench.BenchCommand;
 import org.llmadapters.training.command.OptionDefaults;
 import org.llmadapters.training.command.TrainCommand;
+import org.llmadapters.training.devices.DevicesCommand;
 import org.llmadapters.training.quickstart.QuickstartCommand;
 import org.llmadapters.training.report.ReportCommand;
 import org.llmadapters.training.sample.SampleCommand;
@@ -59,6 +60,7 @@ import picocli.CommandLine.Spec;
       MergeCommand.class,
       CombineCommand.class,
       BenchCommand.class,
+      DevicesCommand.class,
       SampleCommand.class
     })
 public final class Main implements Callable<Integer> {

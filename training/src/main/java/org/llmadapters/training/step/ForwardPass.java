@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphFlow;
 import org.llmadapters.graph.rewrite.NodeCopies;
 import org.llmadapters.graph.rewrite.TensorNames;
@@ -38,7 +39,7 @@ record ForwardPass(GraphDef body, GraphFlow flow, Set<String> differentiable, Gr
    */
   static ForwardPass of(GraphDef body, Collection<String> trained) {
     GraphFlow flow = new GraphFlow(body);
-    Graph graph = new Graph();
+    Graph graph = TensorFlowRuntime.newGraph();
     graph.importGraphDef(body);
     return new ForwardPass(body, flow, flow.behind(trained), graph);
   }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.llmadapters.graph.rewrite.GraphFlow;
 import org.llmadapters.graph.rewrite.TensorNames;
 import org.tensorflow.Graph;
@@ -73,7 +74,7 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
       nodes.addAllNode(parts.copies(forward));
     }
     Map<String, String> connections = new HashMap<>();
-    try (Graph graph = new Graph()) {
+    try (Graph graph = TensorFlowRuntime.newGraph()) {
       graph.importGraphDef(nodes.build());
       Adjoints adjoints = new Adjoints(graph);
       List<Operand<?>> outputs = new ArrayList<>();
@@ -150,7 +151,7 @@ record LossGraph(Graph graph, List<Output<?>> outputs) implements AutoCloseable 
                   .putAttr("T", node.getAttrOrThrow("dtype"))
                   .build());
     }
-    Graph result = new Graph();
+    Graph result = TensorFlowRuntime.newGraph();
     result.importGraphDef(connected.build());
     return new LossGraph(
         result,
