@@ -148,6 +148,15 @@ if [ $tiny = no ]; then
 fi
 step parity txt parity "$parity_tests"
 
+# The highest rate of products seen; mfu refers to it, and it is measured once.
+ceiling=()
+if [ -e "$output/matmul.jsonl" ]; then
+  peak="$(while IFS= read -r line; do
+    if [ "$(field "$line" dtype)" = "$dtype" ]; then field "$line" gflops; fi
+  done <"$output/matmul.jsonl" | sort -g | tail -n 1)"
+  if [ -n "$peak" ]; then ceiling=(--peak-gflops "$peak"); fi
+fi
+
 for lora in qv mlp; do
   if [ $lora = qv ]; then adapter=(--r 8 --target-modules q_proj,v_proj); else adapter=(--r 32 --target-modules "$mlp"); fi
   for xla in on off; do
@@ -155,7 +164,7 @@ for lora in qv mlp; do
       options=()
       if [ -n "$memory" ]; then options=(--gradient-checkpointing); fi
       step "train-$lora-xla-$xla$memory" jsonl app bench train --device "$device" "${model[@]}" --dtype "$dtype" "${adapter[@]}" \
-        --shapes "$shapes" --steps "$steps" --compile "$xla" ${options[@]+"${options[@]}"}
+        --shapes "$shapes" --steps "$steps" --compile "$xla" ${ceiling[@]+"${ceiling[@]}"} ${options[@]+"${options[@]}"}
     done
   done
 done

@@ -31,7 +31,7 @@ final class DeviceCommandTest {
   void trainDoesNotRunOnTheCpuInstead() {
     Path run = directory.resolve("run");
     CommandRun refused = CommandRun.of(tiny.train(run, "--device=gpu").toArray());
-    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.code()).isEqualTo(2);
     assertThat(refused.err().strip()).isEqualTo(NO_GPU);
     assertThat(refused.out()).isEmpty();
     assertThat(run).doesNotExist();
@@ -42,7 +42,7 @@ final class DeviceCommandTest {
       strings = {"bench train --num-hidden-layers 1 --steps 1", "bench generate --repeats 1"})
   void benchDoesNotMeasureTheCpuInstead(String command) {
     CommandRun refused = CommandRun.of((Object[]) (command + " --device gpu").split(" ", -1));
-    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.code()).isEqualTo(2);
     assertThat(refused.err().strip()).isEqualTo(NO_GPU);
     assertThat(refused.out()).isEmpty();
   }
@@ -65,8 +65,9 @@ final class DeviceCommandTest {
     List<Double> program = losses("--compile=on");
     assertThat(program).hasSize(3);
     for (int i = 0; i < 3; i++) {
-      // Losses are near 4.1; XLA adds in another order, and a step of Adam divides by small roots.
-      assertThat(program.get(i)).isCloseTo(operations.get(i), within(1e-4));
+      // Adam's first steps are near the learning rate's 0.01 in either direction, so that values
+      // whose gradients are but rounding differ by that; losses are near 4.6.
+      assertThat(program.get(i)).isCloseTo(operations.get(i), within(2e-3));
     }
   }
 

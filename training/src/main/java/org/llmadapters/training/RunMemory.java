@@ -9,6 +9,7 @@ import org.llmadapters.adapters.AdaptedGraph;
 import org.llmadapters.adapters.AdapterConfig;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.conversion.BaseModel;
+import org.llmadapters.conversion.SizeText;
 import org.llmadapters.conversion.WeightFormat;
 import org.llmadapters.conversion.hf.HfConfig;
 import org.llmadapters.conversion.peft.PeftAdapter;
@@ -97,9 +98,9 @@ public final class RunMemory {
               "training %s takes about %s of device memory (%s), and there are %s; %s%nGive"
                   + " --skip-memory-check to run it anyway.",
               shape(),
-              Room.gibibytes(estimate.total()),
+              SizeText.bytes(estimate.total()),
               describe(estimate),
-              Room.gibibytes(limit),
+              SizeText.bytes(limit),
               Room.advice(alternatives(limit))));
     }
   }
@@ -117,15 +118,15 @@ public final class RunMemory {
   /** The parts of {@code estimate}, in one line. */
   public static String describe(MemoryEstimate estimate) {
     return "weights "
-        + Room.gibibytes(estimate.weights())
+        + SizeText.bytes(estimate.weights())
         + ", trained "
-        + Room.gibibytes(estimate.trained())
+        + SizeText.bytes(estimate.trained())
         + ", optimizer "
-        + Room.gibibytes(estimate.optimizer())
+        + SizeText.bytes(estimate.optimizer())
         + ", gradients "
-        + Room.gibibytes(estimate.gradients())
+        + SizeText.bytes(estimate.gradients())
         + ", activations "
-        + Room.gibibytes(estimate.activations());
+        + SizeText.bytes(estimate.activations());
   }
 
   private Room.Choice asked() {

@@ -29,6 +29,8 @@ public record NvidiaSmi(Optional<String> driver, Optional<String> cuda, List<Nvi
       List.of(
           "--query-gpu=index,name,memory.total,memory.free,compute_cap",
           "--format=csv,noheader,nounits");
+  private static final List<String> PROCESSES =
+      List.of("--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits");
   private static final List<String> VERSIONS = List.of("-q", "-d", "COMPUTE");
 
   private static final String NONE = "\\[?(?:N/A|Not Supported)\\]?";
@@ -39,6 +41,7 @@ public record NvidiaSmi(Optional<String> driver, Optional<String> cuda, List<Nvi
               + "), (\\d{1,15}|"
               + NONE
               + "), (\\d{1,4})\\.(\\d{1,4})");
+  private static final Pattern PROCESS = Pattern.compile("(\\d{1,9}), (\\d{1,12})");
   private static final Pattern DRIVER = version("Driver Version");
   private static final Pattern CUDA = version("CUDA Version");
 
@@ -87,6 +90,30 @@ public record NvidiaSmi(Optional<String> driver, Optional<String> cuda, List<Nvi
                   Integer.parseInt(matcher.group(5)), Integer.parseInt(matcher.group(6)))));
     }
     return new NvidiaSmi(first(DRIVER, versions), first(CUDA, versions), parsed);
+  }
+
+  /**
+   * Memory that a process holds on GPUs, in MiB; empty if the driver does not list it, as in
+   * containers with process numbers of their own.
+   *
+   * @throws IOException if there is no such program or it fails
+   */
+  public static OptionalLong usedBy(long pid) throws IOException {
+    return usedBy(pid, run(PROCESSES));
+  }
+
+  /** The same by the answer of {@code --query-compute-apps}: a line {@code 4711, 1024} each. */
+  static OptionalLong usedBy(long pid, String processes) {
+    long sum = 0;
+    boolean found = false;
+    for (String line : processes.lines().map(String::strip).toList()) {
+      Matcher matcher = PROCESS.matcher(line);
+      if (matcher.matches() && Long.parseLong(matcher.group(1)) == pid) {
+        sum += Long.parseLong(matcher.group(2));
+        found = true;
+      }
+    }
+    return found ? OptionalLong.of(sum) : OptionalLong.empty();
   }
 
   private static OptionalLong mebibytes(String text) {

@@ -12,6 +12,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class NvidiaSmiTest {
+  @Test
+  void memoryOfAProcessIsThatOnAllGpus() {
+    String answer = "4711, 1024\n12, 7\n4711, 2000\n13, [N/A]\n";
+    assertThat(NvidiaSmi.usedBy(4711, answer)).hasValue(3024);
+    assertThat(NvidiaSmi.usedBy(12, answer)).hasValue(7);
+    assertThat(NvidiaSmi.usedBy(13, answer)).isEmpty();
+    assertThat(NvidiaSmi.usedBy(14, answer)).isEmpty();
+    assertThat(NvidiaSmi.usedBy(14, "No running processes found")).isEmpty();
+  }
+
   private static final String VERSIONS =
       """
 

@@ -6,14 +6,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.NvidiaGpu;
+import org.llmadapters.graph.device.NvidiaSmi;
 import org.llmadapters.training.PeakMemory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What all benchmarks say of the device, and how large a product shows what it can do. */
 final class BenchDevice {
+  private static final Logger log = LoggerFactory.getLogger(BenchDevice.class);
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
   private BenchDevice() {}
@@ -23,10 +29,31 @@ final class BenchDevice {
     ObjectNode json = Json.object();
     json.put("bench", bench);
     json.put("device", session.device().toString());
-    Optional<String> name =
-        session.device().isGpu() ? NvidiaSmi.name(session.device().index()) : cpu();
+    Optional<String> name = session.device().isGpu() ? gpu(session.device().index()) : cpu();
     name.ifPresent(found -> json.put("device_name", found));
     return json;
+  }
+
+  /** The driver's program is not everywhere; without it there is less to tell. */
+  private static Optional<String> gpu(int index) {
+    try {
+      return NvidiaSmi.run().gpus().stream()
+          .filter(gpu -> gpu.index() == index)
+          .map(NvidiaGpu::name)
+          .findFirst();
+    } catch (IOException e) {
+      log.info("no name of the GPU: {}", e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private static OptionalLong usedByThisProcess() {
+    try {
+      return NvidiaSmi.usedBy(ProcessHandle.current().pid());
+    } catch (IOException e) {
+      log.info("no memory of the GPU: {}", e.getMessage());
+      return OptionalLong.empty();
+    }
   }
 
   private static Optional<String> cpu() throws IOException {
@@ -45,8 +72,7 @@ final class BenchDevice {
   static void addMemory(ObjectNode json, SessionOptions session) throws IOException {
     PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
     if (session.device().isGpu()) {
-      NvidiaSmi.usedByThisProcess()
-          .ifPresent(mebibytes -> json.put("device_memory_mib", mebibytes));
+      usedByThisProcess().ifPresent(mebibytes -> json.put("device_memory_mib", mebibytes));
     }
   }
 

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.conversion.SizeText;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.device.RegisteredDevice;
 import org.llmadapters.graph.device.RegisteredDevices;
@@ -84,11 +85,11 @@ final class MemoryFlags {
     }
     long limit = (long) (gibibytes * GIB);
     if (estimate.total() <= limit) {
-      out.println("fits into " + Room.gibibytes(limit));
+      out.println("fits into " + SizeText.bytes(limit));
       return;
     }
     List<Room.Alternative> alternatives = memory.alternatives(limit);
-    out.println("does not fit into " + Room.gibibytes(limit) + "; " + Room.advice(alternatives));
+    out.println("does not fit into " + SizeText.bytes(limit) + "; " + Room.advice(alternatives));
   }
 
   /**
@@ -106,8 +107,8 @@ final class MemoryFlags {
     log.info(
         "device memory {}: about {} of {} ({})",
         memory.shape(),
-        Room.gibibytes(estimate.total()),
-        Room.gibibytes(limit.getAsLong()),
+        SizeText.bytes(estimate.total()),
+        SizeText.bytes(limit.getAsLong()),
         RunMemory.describe(estimate));
     if (!skipMemoryCheck) {
       memory.requireFit(estimate, limit.getAsLong());
@@ -124,6 +125,6 @@ final class MemoryFlags {
   }
 
   private static void row(PrintWriter out, String name, long bytes) {
-    out.printf("  %-12s %12s%n", name, Room.gibibytes(bytes));
+    out.printf("  %-12s %12s%n", name, SizeText.bytes(bytes));
   }
 }

@@ -2,15 +2,13 @@ package org.llmadapters.training.memory;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.llmadapters.conversion.SizeText;
 import org.llmadapters.graph.quantize.Quantization;
 
 /** Whether a run fits into a device's memory, and what would. */
 public final class Room {
-  private static final double GIB = 1 << 30;
-
   private final Estimator estimator;
   private final Choice asked;
 
@@ -140,12 +138,7 @@ public final class Room {
             + " try a smaller --cutoff-len, fewer --target-modules or a smaller model"
         : "these would fit:\n  "
             + alternatives.stream()
-                .map(way -> way.changes() + ": " + gibibytes(way.estimate().total()))
+                .map(way -> way.changes() + ": " + SizeText.bytes(way.estimate().total()))
                 .collect(Collectors.joining("\n  "));
-  }
-
-  /** {@code 12.55 GiB}. */
-  public static String gibibytes(long bytes) {
-    return String.format(Locale.ROOT, "%.2f GiB", bytes / GIB);
   }
 }
