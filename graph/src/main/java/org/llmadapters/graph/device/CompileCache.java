@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.tensorflow.TensorFlow;
 
 /**
  * A folder in which XLA keeps what it compiled, and on a GPU also which algorithms it measured to
@@ -45,7 +44,7 @@ public final class CompileCache {
     TensorFlowRuntime.load();
     String folder =
         folder(
-            TensorFlow.version(),
+            TensorFlowRuntime.version(),
             device.isGpu() ? gpus(GPUS) : cpu(CPU),
             XlaFlags.all(),
             Boolean.toString(tf32));
