@@ -76,7 +76,7 @@ final class AllocatedMemory {
       TF_Buffer metadata = TF_Buffer.newBuffer();
       PointerPointer<TF_Tensor> in = new PointerPointer<>(Math.max(1, values.size()));
       for (int i = 0; i < values.size(); i++) {
-        in.put(i, handle((values.get(i).asRawTensor())));
+        in.put(i, handle(values.get(i).asRawTensor()));
       }
       PointerPointer<TF_Tensor> out = new PointerPointer<>(Math.max(1, outputs.size()));
       PointerPointer<Pointer> operations = new PointerPointer<>(Math.max(1, targets.size()));
