@@ -126,7 +126,8 @@ final class AllocatedMemory {
     return field(tensor, "tensorHandle");
   }
 
-  @SuppressWarnings("unchecked")
+  /** What it is stays with the caller, who knows the field's type. */
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
   private static <T> T field(Object object, String name) {
     try {
       Field field = object.getClass().getDeclaredField(name);
