@@ -102,7 +102,7 @@ final class StepFlopsTest {
   @Test
   void isWhatTheGraphMultiplies() {
     AdaptedGraph adapted = adapted("q_proj", "v_proj");
-    long tokens = SHAPE.batch() * SHAPE.length();
+    long tokens = (long) SHAPE.batch() * SHAPE.length();
     long byTheInput = 2L * 3 * HIDDEN * HIDDEN + 2L * 2 * RANK * HIDDEN;
     long byTheKeys = 2L * SHAPE.length() * HIDDEN;
     assertThat(counted(adapted, StepMemory.defaults()))
@@ -112,7 +112,7 @@ final class StepFlopsTest {
   @Test
   void isWhatTheGraphMultipliesForMoreModules() {
     AdaptedGraph adapted = adapted("q_proj", "k_proj", "v_proj", "up_proj", "down_proj");
-    long tokens = SHAPE.batch() * SHAPE.length();
+    long tokens = (long) SHAPE.batch() * SHAPE.length();
     long byTheInput = 2L * 3 * HIDDEN * HIDDEN + 2L * 3 * RANK * HIDDEN;
     assertThat(counted(adapted, StepMemory.defaults()))
         .isEqualTo(formula(adapted) - tokens * byTheInput);
