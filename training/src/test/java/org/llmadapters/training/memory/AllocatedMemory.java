@@ -126,7 +126,7 @@ final class AllocatedMemory {
     return field(tensor, "tensorHandle");
   }
 
-  @SuppressWarnings("unchecked")
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"}) // the caller knows the field
   private static <T> T field(Object object, String name) {
     try {
       Field field = object.getClass().getDeclaredField(name);
