@@ -126,8 +126,7 @@ final class AllocatedMemory {
     return field(tensor, "tensorHandle");
   }
 
-  /** What it is stays with the caller, who knows the field's type. */
-  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"}) // the caller knows the field
   private static <T> T field(Object object, String name) {
     try {
       Field field = object.getClass().getDeclaredField(name);
