@@ -13,6 +13,7 @@ import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.eval.DeviceFlags;
 import org.llmadapters.graph.compile.SessionOptions;
+import org.llmadapters.training.data.Example;
 import org.llmadapters.training.memory.MemoryEstimate;
 import org.llmadapters.training.step.ReplicatedFunction.Execution;
 import org.llmadapters.training.step.StepMemory;
@@ -59,6 +60,16 @@ final class BenchTrain implements Callable<Integer> {
       converter = ShapeConverter.class,
       description = "Several shapes of batches in place of these two, a result for each.")
   private @Nullable List<StepShape> shapes;
+
+  @Option(
+      names = "--document-length",
+      paramLabel = "TOKENS",
+      description =
+          "Length of the examples: a row holds one and padding, or with --packing as many as fit (default: the row's).")
+  private @Nullable Integer documentLength;
+
+  @Option(names = "--packing", description = "Several examples to a row; see --document-length.")
+  private boolean packing;
 
   @Option(
       names = {"--r", "--lora-r"},
@@ -129,6 +140,7 @@ final class BenchTrain implements Callable<Integer> {
     }
     List<StepShape> measured =
         shapes == null ? List.of(new StepShape(batchSize, sequenceLength)) : shapes;
+    requireDocuments(measured);
     boolean xla = BenchDevice.compiled(compile).equals(List.of(true));
     LoraConfig lora =
         new LoraConfig(r, 2.0 * r, 0, TargetModules.of(targetModules.toArray(String[]::new)));
@@ -148,7 +160,12 @@ final class BenchTrain implements Callable<Integer> {
     int parts = parts(session, measured);
     try (StepBenchmark benchmark =
         StepBenchmark.lora(
-            model.config(), model.format(), lora, session, new Execution(parts, xla, memory()))) {
+            model.config(),
+            model.format(),
+            lora,
+            packing,
+            session,
+            new Execution(parts, xla, memory()))) {
       for (StepShape shape : measured) {
         ObjectNode json = BenchDevice.json("train", session);
         model.addSizes(json);
@@ -168,6 +185,8 @@ final class BenchTrain implements Callable<Integer> {
     json.put("dtype", model.formatName());
     json.put("batch_size", shape.batch());
     json.put("sequence_length", shape.length());
+    json.put("document_length", documentLength(shape));
+    json.put("packing", packing);
     json.put("lora_r", r);
     json.put("target_modules", String.join(",", targetModules));
     json.put("xla", xla);
@@ -195,6 +214,7 @@ final class BenchTrain implements Callable<Integer> {
   private void measure(StepBenchmark benchmark, StepShape shape, double peak, ObjectNode json)
       throws IOException {
     UpdateRate rate = new UpdateRate(1, 1e-4);
+    long tokens = (long) shape.batch() * documents(shape) * documentLength(shape);
     try (TokenBatch batch = randomBatch(shape)) {
       double first = Timings.time(() -> benchmark.step().step(batch, rate));
       for (int i = 0; i < Math.min(WARM_UP, steps); i++) {
@@ -209,7 +229,7 @@ final class BenchTrain implements Callable<Integer> {
       json.put("first_step_ms", Timings.rounded(first));
       json.put("compile_ms", Timings.rounded(first - median));
       timings.addTo(json, "step");
-      json.put("tokens_per_second", Math.round(shape.batch() * shape.length() / median * 1000));
+      json.put("tokens_per_second", Math.round(tokens / median * 1000));
       json.put("flops_per_step", benchmark.flops(shape));
       json.put("gflops", Timings.rounded(achieved / GIGA));
       json.put("peak_gflops", Timings.rounded(peak / GIGA));
@@ -236,15 +256,45 @@ final class BenchTrain implements Callable<Integer> {
     return new StepMemory(gradientCheckpointing, StepMemory.LOGITS_AT_ONCE);
   }
 
+  /** A row must hold one of its examples at least, and more than one only if it is packed. */
+  private void requireDocuments(List<StepShape> measured) {
+    for (StepShape shape : measured) {
+      if (documentLength(shape) < 2 || documentLength(shape) > shape.length()) {
+        throw new IllegalArgumentException(
+            "--document-length must be from 2 to the "
+                + shape.length()
+                + " tokens of a row, got "
+                + documentLength(shape));
+      }
+    }
+  }
+
+  private int documentLength(StepShape shape) {
+    return documentLength == null ? shape.length() : documentLength;
+  }
+
+  /** Examples in a row. */
+  private int documents(StepShape shape) {
+    return packing ? shape.length() / documentLength(shape) : 1;
+  }
+
+  /** Padding has mask 0; else the mask is the number of the example, if they are packed. */
   private TokenBatch randomBatch(StepShape shape) {
     Random random = new Random(1);
     int vocabulary = model.config().sizes().vocabSize();
     int[][] ids = new int[shape.batch()][shape.length()];
     int[][] mask = new int[shape.batch()][shape.length()];
+    int[][] labels = new int[shape.batch()][shape.length()];
     for (int row = 0; row < shape.batch(); row++) {
-      Arrays.fill(mask[row], 1);
-      Arrays.setAll(ids[row], i -> random.nextInt(vocabulary));
+      Arrays.fill(labels[row], Example.IGNORED_LABEL);
+      for (int i = 0; i < documents(shape) * documentLength(shape); i++) {
+        ids[row][i] = random.nextInt(vocabulary);
+        mask[row][i] = 1 + i / documentLength(shape);
+        if (i % documentLength(shape) > 0) {
+          labels[row][i] = ids[row][i];
+        }
+      }
     }
-    return TokenBatch.of(ids, mask, ids, 1);
+    return TokenBatch.of(ids, mask, labels, 1);
   }
 }

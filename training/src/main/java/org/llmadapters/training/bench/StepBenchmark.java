@@ -69,27 +69,34 @@ public final class StepBenchmark implements AutoCloseable {
   }
 
   private StepBenchmark(
-      Parts parts, SessionOptions options, ReplicatedFunction.Execution execution) {
+      Parts parts,
+      boolean packing,
+      SessionOptions options,
+      ReplicatedFunction.Execution execution) {
     this.parts = parts;
     this.execution = execution;
     this.session = new ModelSession(options);
     List<Weight> variables = parts.variables();
     session.declare(variables);
     RandomDeviceWeights.assign(session, variables, 1);
-    this.step =
-        new TrainingStep(session, parts.computation(), OptimizerConfig.defaults(), execution);
+    ReplicatedFunction.Computation computation =
+        packing ? parts.computation().ofDocuments() : parts.computation();
+    this.step = new TrainingStep(session, computation, OptimizerConfig.defaults(), execution);
   }
 
   /**
    * The step of a LoRA adapter without dropout on a model of {@code config} with random weights.
+   *
+   * @param packing whether rows hold several examples
    */
   public static StepBenchmark lora(
       ModelConfig config,
       WeightFormat format,
       LoraConfig lora,
+      boolean packing,
       SessionOptions options,
       ReplicatedFunction.Execution execution) {
-    return new StepBenchmark(Parts.of(config, format, lora), options, execution);
+    return new StepBenchmark(Parts.of(config, format, lora), packing, options, execution);
   }
 
   /** The step to measure. */

@@ -3,8 +3,13 @@ package org.llmadapters.training.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
@@ -87,5 +92,60 @@ final class BenchFlagsTest {
         .contains("\"batch_size\":2,\"sequence_length\":16,\"lora_r\":4")
         .contains("\"target_modules\":\"q_proj,up_proj\"");
     assertThat(lines[1]).contains("\"sequence_length\":64");
+  }
+
+  /** Padding is computed, and does not count. */
+  @Test
+  void tokensOfExamplesCountAlone() throws IOException {
+    JsonNode one = train("--shapes", "2x16", "--document-length", "5");
+    assertThat(one.path("document_length").intValue()).isEqualTo(5);
+    assertThat(tokens(one)).isBetween(9.9, 10.1);
+    JsonNode packed = train("--shapes", "2x16", "--document-length", "5", "--packing");
+    assertThat(packed.path("packing").booleanValue()).isTrue();
+    assertThat(tokens(packed)).isBetween(29.7, 30.3);
+  }
+
+  /** Tokens of a step; both factors are rounded. */
+  private static double tokens(JsonNode result) {
+    return result.path("tokens_per_second").doubleValue()
+        * result.path("step_ms_median").doubleValue()
+        / 1000;
+  }
+
+  private static JsonNode train(String... arguments) throws IOException {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "train",
+                "--hidden-size",
+                "32",
+                "--num-hidden-layers",
+                "1",
+                "--vocab-size",
+                "64",
+                "--peak-gflops",
+                "1",
+                "--compile",
+                "off",
+                "--steps",
+                "3"));
+    all.addAll(List.of(arguments));
+    StringWriter out = new StringWriter();
+    int code =
+        new CommandLine(new BenchCommand())
+            .setOut(new PrintWriter(out, true))
+            .execute(all.toArray(String[]::new));
+    assertThat(code).isZero();
+    return new ObjectMapper().readTree(out.toString());
+  }
+
+  @Test
+  void anExampleMustFitIntoARow() {
+    StringWriter err = new StringWriter();
+    new CommandLine(new BenchCommand())
+        .setErr(new PrintWriter(err, true))
+        .execute("train", "--sequence-length", "16", "--document-length", "17");
+    assertThat(err.toString())
+        .contains("--document-length must be from 2 to the 16 tokens of a row, got 17");
   }
 }
