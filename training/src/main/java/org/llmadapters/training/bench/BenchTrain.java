@@ -185,12 +185,12 @@ final class BenchTrain implements Callable<Integer> {
     json.put("dtype", model.formatName());
     json.put("batch_size", shape.batch());
     json.put("sequence_length", shape.length());
-    json.put("document_length", documentLength(shape));
-    json.put("packing", packing);
     json.put("lora_r", r);
     json.put("target_modules", String.join(",", targetModules));
     json.put("xla", xla);
     json.put("gradient_checkpointing", gradientCheckpointing);
+    json.put("document_length", documentLength(shape));
+    json.put("packing", packing);
   }
 
   /** Prints what a step on one device would take; makes no weights. */
