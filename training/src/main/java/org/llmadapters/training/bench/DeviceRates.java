@@ -6,6 +6,7 @@ import java.util.List;
 import org.llmadapters.graph.compile.GraphFunction;
 import org.llmadapters.graph.config.TensorTypes;
 import org.llmadapters.graph.config.WeightDtype;
+import org.llmadapters.graph.device.TensorFlowRuntime;
 import org.tensorflow.Graph;
 import org.tensorflow.Operand;
 import org.tensorflow.Operation;
@@ -58,7 +59,7 @@ final class DeviceRates {
 
   /** Floating-point operations per second in products of one shape, all chains together. */
   double products(WeightDtype dtype, MatrixProduct product, boolean xla) throws IOException {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         Session session = new Session(graph, config)) {
       Ops tf = Ops.create(graph);
       List<Operation> targets = new ArrayList<>();
@@ -79,7 +80,7 @@ final class DeviceRates {
 
   /** Bytes that are read and written per second, all chains together. */
   double copies(int elements) throws IOException {
-    try (Graph graph = new Graph();
+    try (Graph graph = TensorFlowRuntime.newGraph();
         Session session = new Session(graph, config)) {
       Ops tf = Ops.create(graph);
       List<Operation> targets = new ArrayList<>();
@@ -96,7 +97,7 @@ final class DeviceRates {
 
   /** {@code a b c b c ...}, of which a number is taken so that nothing is left out. */
   private static GraphFunction chain(WeightDtype dtype, MatrixProduct product) {
-    try (Graph body = new Graph()) {
+    try (Graph body = TensorFlowRuntime.newGraph()) {
       Ops tf = Ops.create(body);
       Class<TFloating> type = TensorTypes.of(dtype);
       List<Operand<TFloating>> inputs =
