@@ -23,9 +23,9 @@ public final class DeviceFlags {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      defaultValue = "auto",
+      defaultValue = "${env:LLM_ADAPTERS_DEVICE:-auto}",
       description =
-          "auto (the first GPU if TensorFlow finds one, else the CPU), cpu, gpu or gpu:N (default ${DEFAULT-VALUE}).")
+          "auto (the first GPU if TensorFlow finds one, else the CPU), cpu, gpu or gpu:N (default: LLM_ADAPTERS_DEVICE, else auto).")
   private String device = "auto";
 
   @Option(
