@@ -55,6 +55,23 @@ final class ResumeTest {
         .isGreaterThan(2);
   }
 
+  /** What is left if a run is killed between its last checkpoint and deleting one too many. */
+  @Test
+  void aCheckpointTooManyGoes() throws IOException {
+    Path output = directory.resolve("run");
+    assertThat(run(tiny.train(output, "--max-steps=4")).exitCode()).isZero();
+    Path last = output.resolve("checkpoint-4");
+    Path left = Files.createDirectory(output.resolve("checkpoint-1"));
+    for (String file : Objects.requireNonNull(last.toFile().list())) {
+      Files.copy(last.resolve(file), left.resolve(file));
+    }
+    Outcome resumed = run(tiny.train(output, "--max-steps=4", "--resume"));
+    assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+    assertThat(output.toFile().list())
+        .contains("checkpoint-2", "checkpoint-4")
+        .doesNotContain("checkpoint-1");
+  }
+
   /** Starts and kills a run so many times. */
   private void endsAsOneThatWasNotKilled(int starts, String... options)
       throws IOException, InterruptedException {

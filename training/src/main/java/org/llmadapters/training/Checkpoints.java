@@ -125,6 +125,13 @@ public final class Checkpoints {
       Json.write(output.path().resolve(TRAINER_STATE), trainerState);
       output.commit();
     }
+    deleteBeyondLimit(progress);
+  }
+
+  /**
+   * Deletes the oldest checkpoints beyond the limit: a run that was killed may have left one more.
+   */
+  void deleteBeyondLimit(EvalProgress progress) throws IOException {
     NavigableSet<Long> steps = steps();
     for (Long old : steps.stream().limit(Math.max(0, steps.size() - limit)).toList()) {
       if (!keepBest || !progress.isBest(old)) {

@@ -139,6 +139,7 @@ public final class Trainer {
     checkpoints.restore(start, lossScale);
     requireBest(start);
     checkpoints.deleteAfter(start);
+    checkpoints.deleteBeyondLimit(progress);
     done = start;
     log.info("resuming after step {} of {}", start, config.totalSteps());
     return true;
