@@ -1,10 +1,12 @@
 package org.llmadapters.graph.device;
 
 import com.sun.jna.Function;
+import com.sun.jna.Library;
 import com.sun.jna.NativeLibrary;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -14,6 +16,12 @@ import org.bytedeco.javacpp.Loader;
 public final class NativeFunction {
   private static final List<String> LIBRARIES =
       List.of("libtensorflow_framework.so.2", "libtensorflow_cc.so.2");
+
+  /**
+   * {@code RTLD_LAZY} alone. JNA's default is to let all libraries loaded later see the symbols of
+   * this one: SentencePiece's, which has another Protocol Buffers inside, would end the process.
+   */
+  private static final Map<String, ?> NOT_GLOBAL = Map.of(Library.OPTION_OPEN_FLAGS, 1);
 
   private NativeFunction() {}
 
@@ -32,7 +40,7 @@ public final class NativeFunction {
     for (String name : LIBRARIES) {
       Path library = binding.resolveSibling(name);
       if (Files.exists(library)) {
-        called |= call(NativeLibrary.getInstance(library.toString()), symbol, argument);
+        called |= call(NativeLibrary.getInstance(library.toString(), NOT_GLOBAL), symbol, argument);
       }
     }
     return called;

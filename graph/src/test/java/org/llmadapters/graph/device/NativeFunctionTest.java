@@ -2,9 +2,11 @@ package org.llmadapters.graph.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.jna.Library;
 import com.sun.jna.NativeLibrary;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -31,7 +33,8 @@ final class NativeFunctionTest {
     String binding = Loader.load(org.tensorflow.internal.c_api.global.tensorflow.class);
     Path library = Path.of(binding).resolveSibling(name);
     assertThat(library).matches(Files::exists);
-    NativeLibrary natives = NativeLibrary.getInstance(library.toString());
+    NativeLibrary natives =
+        NativeLibrary.getInstance(library.toString(), Map.of(Library.OPTION_OPEN_FLAGS, 1));
     for (boolean allowed : new boolean[] {true, false, true}) {
       TensorFloat32.allow(allowed);
       int result = natives.getFunction(IS_ALLOWED).invokeInt(new Object[] {}) & 0xff;
