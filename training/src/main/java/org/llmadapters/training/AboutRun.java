@@ -2,7 +2,6 @@ package org.llmadapters.training;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -51,7 +50,7 @@ final class AboutRun {
             System.getProperty("os.name"),
             System.getProperty("os.version"),
             System.getProperty("os.arch")));
-    processor().forEach(machine::put);
+    Processor.name().ifPresent(name -> machine.put("processor", name));
     machine.put("device", device.toString());
     machine.put("cores", Runtime.getRuntime().availableProcessors());
     Json.write(folder.resolve(RunReport.ABOUT), json);
@@ -76,17 +75,5 @@ final class AboutRun {
               (first, second) -> first + ", " + second);
         });
     return shapes;
-  }
-
-  private static Map<String, String> processor() throws IOException {
-    Path file = Path.of("/proc/cpuinfo");
-    if (!Files.isReadable(file)) {
-      return Map.of();
-    }
-    return Files.readAllLines(file).stream()
-        .filter(line -> line.startsWith("model name"))
-        .map(line -> line.substring(line.indexOf(':') + 1).strip())
-        .limit(1)
-        .collect(Collectors.toMap(name -> "processor", Function.identity()));
   }
 }

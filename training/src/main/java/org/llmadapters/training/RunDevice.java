@@ -23,16 +23,9 @@ record RunDevice(SessionOptions session) {
   /** How the steps of a run of {@code options} are run. */
   ReplicatedFunction.Execution execution(TrainingOptions options, long steps) {
     return new ReplicatedFunction.Execution(
-        replicas(options.loop().microBatchSize()), isCompiled(options, steps), options.memory());
-  }
-
-  /** As many equal parts of a micro batch as there are cores, or fewer; one on a GPU. */
-  private int replicas(int microBatchSize) {
-    int replicas = Math.min(session.replicas(), microBatchSize);
-    while (microBatchSize % replicas != 0) {
-      replicas--;
-    }
-    return replicas;
+        session.partsOf(options.loop().microBatchSize()),
+        isCompiled(options, steps),
+        options.memory());
   }
 
   private boolean isCompiled(TrainingOptions options, long steps) {

@@ -37,6 +37,7 @@ public final class RunMemory {
   private final ModelConfig config;
   private final BaseGraph base;
   private final Optional<AdapterConfig> adapter;
+  private final Room.Choice asked;
 
   /** The longest rows. */
   private final int length;
@@ -50,6 +51,11 @@ public final class RunMemory {
     this.config = config;
     this.base = base;
     this.adapter = adapter;
+    this.asked =
+        new Room.Choice(
+            options.memory().gradientCheckpointing(),
+            options.loop().microBatchSize(),
+            QuantizedGraph.quantization(base.graphDef()));
     this.length =
         options
             .loop()
@@ -82,7 +88,7 @@ public final class RunMemory {
 
   /** What the run takes as it is asked for. */
   public MemoryEstimate estimate() {
-    return estimate(asked());
+    return estimate(asked);
   }
 
   /**
@@ -107,7 +113,7 @@ public final class RunMemory {
 
   /** What would fit. */
   public List<Room.Alternative> alternatives(long limit) {
-    return new Room(asked(), this::estimate).fitting(limit, quantizable());
+    return new Room(asked, this::estimate).fitting(limit, quantizable());
   }
 
   /** The batches that are meant, for people: {@code on batches of 4 x 256 tokens}. */
@@ -129,13 +135,6 @@ public final class RunMemory {
         + SizeText.bytes(estimate.activations());
   }
 
-  private Room.Choice asked() {
-    return new Room.Choice(
-        options.memory().gradientCheckpointing(),
-        options.loop().microBatchSize(),
-        QuantizedGraph.quantization(base.graphDef()));
-  }
-
   /** What takes its start out of the base's weights, or trains them, needs them as they are. */
   private boolean quantizable() {
     return adapter
@@ -146,7 +145,7 @@ public final class RunMemory {
 
   private MemoryEstimate estimate(Room.Choice choice) {
     BaseGraph graph =
-        choice.quantization().isEmpty() || choice.quantization().equals(asked().quantization())
+        choice.quantization().isEmpty() || choice.quantization().equals(asked.quantization())
             ? base
             : QuantizedGraph.of(
                 Architecture.build(config, WeightFormat.of(choice.quantization().get()).dtype()),

@@ -104,6 +104,15 @@ public record SessionOptions(int replicas, Device device, OptionalInt deviceMemo
     return RegisteredDevices.of(gpu.toProto());
   }
 
+  /** As many equal parts of {@code rows} as there are replicas, or fewer; one on a GPU. */
+  public int partsOf(int rows) {
+    int parts = Math.min(replicas, rows);
+    while (rows % parts != 0) {
+      parts--;
+    }
+    return parts;
+  }
+
   /** These options with a limit of the GPU's memory, in MiB. */
   public SessionOptions withDeviceMemory(OptionalInt mebibytes) {
     return new SessionOptions(replicas, device, mebibytes);

@@ -81,4 +81,14 @@ final class SessionOptionsTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("replicas must be >= 1, got 0");
   }
+
+  @Test
+  void aBatchIsCutIntoEqualParts() {
+    SessionOptions four = new SessionOptions(4);
+    assertThat(four.partsOf(8)).isEqualTo(4);
+    assertThat(four.partsOf(6)).isEqualTo(3);
+    assertThat(four.partsOf(2)).isEqualTo(2);
+    assertThat(four.partsOf(7)).isEqualTo(1);
+    assertThat(SessionOptions.on(Device.gpu(0)).partsOf(8)).isEqualTo(1);
+  }
 }

@@ -2,25 +2,21 @@ package org.llmadapters.training.bench;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.stream.Stream;
 import org.llmadapters.conversion.files.Json;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.graph.config.WeightDtype;
 import org.llmadapters.graph.device.NvidiaGpu;
 import org.llmadapters.graph.device.NvidiaSmi;
 import org.llmadapters.training.PeakMemory;
+import org.llmadapters.training.Processor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** What all benchmarks say of the device, and how large a product shows what it can do. */
 final class BenchDevice {
   private static final Logger log = LoggerFactory.getLogger(BenchDevice.class);
-  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
   private BenchDevice() {}
 
@@ -29,7 +25,8 @@ final class BenchDevice {
     ObjectNode json = Json.object();
     json.put("bench", bench);
     json.put("device", session.device().toString());
-    Optional<String> name = session.device().isGpu() ? gpu(session.device().index()) : cpu();
+    Optional<String> name =
+        session.device().isGpu() ? gpu(session.device().index()) : Processor.name();
     name.ifPresent(found -> json.put("device_name", found));
     return json;
   }
@@ -56,39 +53,12 @@ final class BenchDevice {
     }
   }
 
-  private static Optional<String> cpu() throws IOException {
-    if (!Files.isReadable(CPU_INFO)) {
-      return Optional.empty();
-    }
-    try (Stream<String> lines = Files.lines(CPU_INFO)) {
-      return lines
-          .filter(line -> line.startsWith("model name"))
-          .map(line -> line.substring(line.indexOf(':') + 1).strip())
-          .findFirst();
-    }
-  }
-
   /** Adds the peak of this process's memory, and what it holds on the GPU. */
   static void addMemory(ObjectNode json, SessionOptions session) throws IOException {
     PeakMemory.mebibytes().ifPresent(mebibytes -> json.put("peak_rss_mib", mebibytes));
     if (session.device().isGpu()) {
       usedByThisProcess().ifPresent(mebibytes -> json.put("device_memory_mib", mebibytes));
     }
-  }
-
-  /**
-   * The two values of XLA that {@code --compile} means.
-   *
-   * @throws IllegalArgumentException if it is none of on, off and both
-   */
-  static List<Boolean> compiled(String compile) {
-    return switch (compile) {
-      case "on" -> List.of(true);
-      case "off" -> List.of(false);
-      case "both" -> List.of(false, true);
-      default ->
-          throw new IllegalArgumentException("--compile must be on, off or both, got " + compile);
-    };
   }
 
   /** The highest rate of products that was seen on the device, compiled or not, in FLOP/s. */

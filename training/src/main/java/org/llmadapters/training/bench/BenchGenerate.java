@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.DeviceFlags;
 import org.llmadapters.graph.compile.SessionOptions;
 import picocli.CommandLine.Command;
@@ -54,7 +55,7 @@ final class BenchGenerate implements Callable<Integer> {
   @Option(
       names = "--compile",
       defaultValue = "on",
-      description = "XLA: on or off (default ${DEFAULT-VALUE}).")
+      description = "XLA: on, off, or auto: on a GPU (default ${DEFAULT-VALUE}).")
   private String compile = "";
 
   @Option(
@@ -68,7 +69,7 @@ final class BenchGenerate implements Callable<Integer> {
     SessionOptions session = device.session();
     double bandwidth = BenchDevice.bandwidth(session);
     long bytes = GenerationBenchmark.bytesPerToken(model.config(), model.dtype());
-    boolean xla = BenchDevice.compiled(compile).equals(List.of(true));
+    boolean xla = Compile.of(compile).compiles(session.device());
     try (GenerationBenchmark benchmark =
         new GenerationBenchmark(model.config(), model.dtype(), xla, session)) {
       for (int rows : batchSizes) {

@@ -94,7 +94,7 @@ final class BenchMatmul implements Callable<Integer> {
   private void measure(
       DeviceRates rates, SessionOptions session, WeightDtype dtype, MatrixProduct product)
       throws IOException {
-    for (boolean xla : BenchDevice.compiled(compile)) {
+    for (boolean xla : compiled()) {
       ObjectNode json = BenchDevice.json("matmul", session);
       json.put("dtype", dtype.hfName());
       json.put("rows", product.rows());
@@ -108,6 +108,21 @@ final class BenchMatmul implements Callable<Integer> {
       json.put("gflops", Timings.rounded(rates.products(dtype, product, xla) / GIGA));
       print(json);
     }
+  }
+
+  /**
+   * The values of XLA that {@code --compile} means.
+   *
+   * @throws IllegalArgumentException if it is none of on, off and both
+   */
+  private List<Boolean> compiled() {
+    return switch (compile) {
+      case "on" -> List.of(true);
+      case "off" -> List.of(false);
+      case "both" -> List.of(false, true);
+      default ->
+          throw new IllegalArgumentException("--compile must be on, off or both, got " + compile);
+    };
   }
 
   private List<Integer> sizes(boolean gpu) {

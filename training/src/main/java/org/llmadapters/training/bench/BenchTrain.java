@@ -1,6 +1,7 @@
 package org.llmadapters.training.bench;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.common.math.IntMath;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.llmadapters.adapters.LoraConfig;
 import org.llmadapters.adapters.TargetModules;
 import org.llmadapters.conversion.files.Json;
+import org.llmadapters.eval.Compile;
 import org.llmadapters.eval.DeviceFlags;
 import org.llmadapters.graph.compile.SessionOptions;
 import org.llmadapters.training.data.Example;
@@ -88,7 +90,7 @@ final class BenchTrain implements Callable<Integer> {
   @Option(
       names = "--compile",
       defaultValue = "on",
-      description = "XLA: on or off (default ${DEFAULT-VALUE}).")
+      description = "XLA: on, off, or auto: on a GPU (default ${DEFAULT-VALUE}).")
   private String compile = "";
 
   @Option(
@@ -141,14 +143,15 @@ final class BenchTrain implements Callable<Integer> {
     List<StepShape> measured =
         shapes == null ? List.of(new StepShape(batchSize, sequenceLength)) : shapes;
     requireDocuments(measured);
-    boolean xla = BenchDevice.compiled(compile).equals(List.of(true));
+    Compile compiling = Compile.of(compile);
     LoraConfig lora =
         new LoraConfig(r, 2.0 * r, 0, TargetModules.of(targetModules.toArray(String[]::new)));
     if (memoryEstimate) {
-      measured.forEach(shape -> estimate(lora, shape, xla));
+      measured.forEach(shape -> estimate(lora, shape, compiling != Compile.OFF));
       return 0;
     }
     SessionOptions session = device.session();
+    boolean xla = compiling.compiles(session.device());
     if (session.device().isGpu() && replicas > 1) {
       throw new IllegalArgumentException(
           "--replicas is for the cores of a CPU; a batch on " + session.device() + " is not cut");
@@ -242,14 +245,7 @@ final class BenchTrain implements Callable<Integer> {
     if (replicas > 0) {
       return replicas;
     }
-    int parts = session.replicas();
-    while (true) {
-      int cut = parts;
-      if (shapes.stream().allMatch(shape -> shape.batch() % cut == 0)) {
-        return parts;
-      }
-      parts--;
-    }
+    return session.partsOf(shapes.stream().mapToInt(StepShape::batch).reduce(0, IntMath::gcd));
   }
 
   private StepMemory memory() {

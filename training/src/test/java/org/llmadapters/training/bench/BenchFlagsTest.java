@@ -11,6 +11,8 @@ import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.llmadapters.graph.Weight;
 import org.llmadapters.graph.arch.Architecture;
 import org.llmadapters.graph.config.ModelConfig;
@@ -137,6 +139,17 @@ final class BenchFlagsTest {
             .execute(all.toArray(String[]::new));
     assertThat(code).isZero();
     return new ObjectMapper().readTree(out.toString());
+  }
+
+  /** Both ways are for products alone. */
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "generate"})
+  void aRunIsCompiledOrNot(String bench) {
+    StringWriter err = new StringWriter();
+    new CommandLine(new BenchCommand())
+        .setErr(new PrintWriter(err, true))
+        .execute(bench, "--num-hidden-layers", "1", "--compile", "both");
+    assertThat(err.toString()).contains("--compile must be auto, on or off, got both");
   }
 
   @Test
